@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace loopstall::stacks {
+
+/// Who owns the code of a frame; see docs/attribution.md.
+enum class Origin : uint8_t {
+  application,  ///< the user's own code
+  third_party,  ///< an installed distribution that is not on the well-known list
+  well_known,   ///< a listed framework or client: always library
+  stdlib,       ///< the interpreter's own library, frozen modules included
+  synthetic,    ///< generated code without a file: <string>, <decorator-gen-N>
+};
+
+/// One resolved frame. Strings are bounded in length and valid UTF-8, but otherwise the target's
+/// own words: escape them wherever they are shown.
+struct Frame {
+  std::string function;  ///< qualified name (plain name before CPython 3.11)
+  std::string file;      ///< path from its import root: app/services/ocr.py
+  std::string path;      ///< co_filename as the target has it
+  int line = 0;          ///< 0 when unknown
+  Origin origin = Origin::third_party;
+  bool transparent = false;  ///< configured wrapper: never the culprit
+
+  bool operator==(const Frame&) const = default;
+};
+
+/// Innermost frame first.
+struct Stack {
+  std::vector<Frame> frames;
+  bool truncated = false;  ///< outer frames are missing: no entry can be named
+
+  bool operator==(const Stack&) const = default;
+};
+
+}  // namespace loopstall::stacks

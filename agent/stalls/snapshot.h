@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "loops/labels.h"
+#include "stacks/frame.h"
+#include "stalls/cause.h"
+#include "stalls/duration_histogram.h"
+#include "stalls/stall_record.h"
+
+namespace loopstall::stalls {
+
+/// One function's counters within one service. `function` may be a reserved name (~framework,
+/// ~unknown, ~unsampled, ~other, ~generated); `file` is empty then.
+struct FunctionSeries {
+  std::string function;
+  std::string file;
+  Cause cause = Cause::other;
+  DurationHistogram holds;  ///< holds of 1 ms and more
+  uint64_t busy_ns = 0;     ///< unbiased share of busy time
+  std::string entry;        ///< the entry it was last seen under; may be empty
+  int line = 0;             ///< the line last seen
+  std::string leaf;
+  std::string advice;
+};
+
+struct EntrySeries {
+  std::string entry;
+  Cause cause = Cause::other;
+  uint64_t busy_ns = 0;
+};
+
+struct SyscallSeries {
+  std::string syscall;
+  uint64_t blocked_ns = 0;
+};
+
+/// One loop, now.
+struct LoopState {
+  uint32_t pid = 0;
+  uint32_t tid = 0;
+  bool in_turn = false;
+  uint64_t turn_start_ns = 0;  ///< monotonic; 0 when idle. Its age is computed at scrape.
+  bool turn_at_least = false;  ///< the turn began before the agent saw the loop
+  Cause current_cause = Cause::cpu;  ///< of the turn in progress
+  std::string phase;                 ///< "startup" or "serving"
+  double utilization_60s = 0;
+  stacks::Stack stack;  ///< where the turn in progress was last seen; may be empty
+};
+
+/// All loops that share one label set. Totals never decrease while the service is listed.
+struct ServiceSnapshot {
+  loops::LoopLabels labels;
+  DurationHistogram turns;
+  ByCause busy_ns{};
+  uint64_t idle_ns = 0;
+  double utilization_max = 0;  ///< of the busiest loop, last 60 s
+  double utilization = 0;      ///< of all its loops together, last 60 s
+  std::vector<FunctionSeries> functions;
+  std::vector<EntrySeries> entries;
+  std::vector<SyscallSeries> syscalls;
+  ByCause stalls{};
+  ByCause stall_ns{};
+  uint64_t startup_ns = 0;
+  uint64_t ready_events = 0;
+  uint64_t delayed_events = 0;
+  std::vector<LoopState> loops;  ///< live ones
+};
+
+struct ReasonCount {
+  std::string reason;
+  uint64_t count = 0;
+};
+
+struct StackErrorCount {
+  std::string runtime;
+  std::string reason;
+  uint64_t count = 0;
+};
+
+struct ProgramCost {
+  std::string program;
+  uint64_t runs = 0;
+  double seconds = 0;  ///< extrapolated from every 1,024th run
+};
+
+struct TargetCount {
+  std::string runtime;  ///< cpython3.11, other, …
+  std::string state;    ///< measured, idle (no loop yet), unsupported, ignored
+  uint64_t count = 0;
+};
+
+struct HookChoice {
+  std::string hook;  ///< turn_boundary, tick, scheduler
+  std::string mode;  ///< tracepoint, tp_btf, perf_event_cpu_clock, …
+};
+
+/// The agent's own health.
+struct AgentHealth {
+  bool ready = false;                    ///< hooks attached and the first scan done
+  std::vector<std::string> not_ready;    ///< reasons, one sentence each
+  std::vector<HookChoice> hooks;
+  std::vector<TargetCount> targets;
+  std::vector<ReasonCount> events_lost;
+  std::vector<StackErrorCount> stack_errors;
+  std::vector<ProgramCost> programs;
+  uint64_t series_folded = 0;            ///< functions counted in ~other for want of room
+  uint64_t stall_records_suppressed = 0; ///< stalls counted but not logged, over the rate limit
+};
+
+/// What the HTTP side reads: immutable, replaced as a whole by the session's thread.
+struct Snapshot {
+  uint64_t monotonic_ns = 0;  ///< when it was taken
+  uint64_t wall_ns = 0;
+  std::vector<ServiceSnapshot> services;
+  AgentHealth health;
+  std::vector<std::shared_ptr<const StallRecord>> stalls;  ///< newest first, at most 1,000
+};
+
+/// Hands out the newest snapshot. Thread-safe; never null.
+class SnapshotSource {
+ public:
+  virtual ~SnapshotSource() = default;
+  virtual std::shared_ptr<const Snapshot> snapshot() const = 0;
+};
+
+}  // namespace loopstall::stalls

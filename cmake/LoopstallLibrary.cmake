@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: Apache-2.0
+
+# One library per folder of agent/: loopstall_library(NAME [PUBLIC ...] [PRIVATE ...]).
+# PUBLIC and PRIVATE are what it links; the sources are the folder's .cc files.
+function(loopstall_library name)
+  cmake_parse_arguments(arg "" "" "PUBLIC;PRIVATE" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/*.cc")
+  if(sources)
+    add_library(loopstall_${name} STATIC ${sources})
+    target_include_directories(loopstall_${name} PUBLIC "${PROJECT_SOURCE_DIR}/agent")
+    target_link_libraries(loopstall_${name} PUBLIC ${arg_PUBLIC} PRIVATE ${arg_PRIVATE})
+    loopstall_compile_options(loopstall_${name})
+  else()
+    add_library(loopstall_${name} INTERFACE)
+    target_include_directories(loopstall_${name} INTERFACE "${PROJECT_SOURCE_DIR}/agent")
+    target_link_libraries(loopstall_${name} INTERFACE ${arg_PUBLIC})
+  endif()
+endfunction()
+
+function(loopstall_compile_options target)
+  target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Werror=return-type
+                         -Wno-missing-field-initializers)
+  if(LOOPSTALL_SANITIZE)
+    target_compile_options(${target} PUBLIC -fsanitize=address,undefined -fno-omit-frame-pointer)
+    target_link_options(${target} PUBLIC -fsanitize=address,undefined)
+  endif()
+endfunction()
