@@ -35,4 +35,6 @@ function(loopstall_bpf_object name)
   add_library(loopstall_bpf_${name} INTERFACE)
   add_dependencies(loopstall_bpf_${name} loopstall_bpf_${name}_skeleton)
   target_include_directories(loopstall_bpf_${name} SYSTEM INTERFACE "${CMAKE_CURRENT_BINARY_DIR}")
+  # wire/, the header that both sides share.
+  target_include_directories(loopstall_bpf_${name} INTERFACE "${CMAKE_CURRENT_SOURCE_DIR}")
 endfunction()
