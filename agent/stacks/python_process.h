@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <tl/expected.hpp>
+#include <vector>
+
+#include "host/procfs.h"
+#include "host/target_file.h"
+#include "stacks/memory_reader.h"
+#include "stacks/python_layout.h"
+
+namespace loopstall::stacks {
+
+/// A process with an initialised CPython whose structures were found and checked.
+struct PythonProcess {
+  pid_t pid = 0;
+  uint64_t start_boot_ns = 0;  ///< with pid: identity
+  PythonVersion version;
+  uint32_t version_hex = 0;  ///< PY_VERSION_HEX; 0 when only major and minor are known
+  const PythonLayout* layout = nullptr;  ///< never null; static
+  Libc libc = Libc::unknown;
+  uint64_t runtime_address = 0;      ///< of _PyRuntime
+  uint64_t interpreter_address = 0;  ///< the first interpreter's state
+  uint64_t gil_address = 0;          ///< the first interpreter's GIL structure
+  uint64_t code_type_address = 0;    ///< of PyCode_Type; 0 when it is not exported
+  uint32_t tss_key = 0;              ///< the pthread key that holds each thread's PyThreadState
+  ThreadSlot thread_slot;            ///< where that key's value lies
+  bool uvloop = false;               ///< uvloop's loop extension is mapped
+  std::string binary;                ///< the file that defines _PyRuntime, as the target names it
+  std::string stdlib_directory;      ///< such as /usr/lib/python3.11; empty when not derivable
+};
+
+/// Why a process is not measured as Python.
+enum class PythonRefusal : uint8_t {
+  not_python,           ///< no mapped file defines the runtime: the usual case, not an error
+  process_gone,
+  not_initialised,      ///< the interpreter is still starting or already ending: try again
+  unreadable_files,     ///< a file that is named like Python could not be read
+  no_runtime_symbol,    ///< it is named like Python, but nothing defines _PyRuntime
+  unknown_version,
+  unsupported_version,
+  free_threaded,
+  debug_build,          ///< Py_TRACE_REFS: every object is larger
+  unknown_libc,
+  unreadable_memory,
+  self_check_failed,    ///< what was read does not hang together: another layout than the table's
+};
+
+/// The stable label value, as in `reason="self_check_failed"`.
+std::string_view token(PythonRefusal refusal);
+
+/// Finds CPython in processes by content: a mapped file that defines the object `_PyRuntime`.
+/// What files are is remembered by their identity, so many processes of one binary cost one parse.
+/// Owned and used by one thread (a worker: it opens files of targets, which may hang).
+class PythonInspector {
+ public:
+  using OpenMemory = std::function<std::unique_ptr<MemoryReader>(pid_t)>;
+
+  /// `procfs` must outlive it. `open_memory` defaults to ProcessMemory.
+  explicit PythonInspector(const host::Procfs& procfs, OpenMemory open_memory = {});
+
+  tl::expected<PythonProcess, PythonRefusal> inspect(pid_t pid);
+
+  /// Files parsed so far, for tests and the agent's own account.
+  uint64_t files_parsed() const { return files_parsed_; }
+
+ private:
+  struct Binary;  ///< what a file says about itself
+  struct Candidate;
+
+  const host::Procfs& procfs_;
+  OpenMemory open_memory_;
+  std::map<host::FileIdentity, std::shared_ptr<const Binary>> binaries_;
+  uint64_t files_parsed_ = 0;
+};
+
+/// One PyThreadState.
+struct PythonThread {
+  uint64_t tstate = 0;
+  uint64_t interpreter = 0;
+  uint64_t thread_id = 0;         ///< pthread_self(): the thread's fsbase
+  uint64_t native_thread_id = 0;  ///< tid in the process's own pid namespace; 0 before 3.11
+};
+
+/// All threads of all interpreters, at most 4,096; newest first within an interpreter. Empty when
+/// the lists cannot be read.
+std::vector<PythonThread> python_threads(const MemoryReader& memory, const PythonProcess& process);
+
+}  // namespace loopstall::stacks
