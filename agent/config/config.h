@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/log.h"
+
+namespace loopstall::config {
+
+/// How the turn boundaries are hooked (docs/architecture.md, hook ladder).
+enum class HookMode : uint8_t {
+  automatic,   ///< the cheapest that this kernel lets us attach
+  tracepoint,  ///< the per-syscall tracepoints; need tracefs
+  tp_btf,      ///< sys_enter and sys_exit for every system call; need only BTF
+};
+
+/// Everything a user can decide. Made and validated by Options in config/options.h, and
+/// then passed around as const: nothing changes it while the agent runs.
+struct Config {
+  std::string listen = "0.0.0.0:9877";          ///< IPv4 address:port of /metrics
+  std::string admin_listen = "127.0.0.1:9878";  ///< IPv4 address:port of the page and the API
+  uint64_t stall_threshold_ns = 100'000'000;    ///< a turn this long is a stall
+  uint64_t min_block_ns = 1'000'000;            ///< blocks this long are sent exactly
+  uint32_t sample_rate_hz = 99;                 ///< clock ticks per second of CPU time
+  std::string stall_log;                        ///< path; "-": standard output; empty: none
+  std::string btf_path;                         ///< empty: the kernel's own
+  HookMode hook = HookMode::automatic;
+  uint32_t max_loops = 2048;
+  std::vector<uint32_t> pids;  ///< processes to look at; empty: all
+  std::vector<std::string> transparent_functions;  ///< qualified names that are never the culprit
+  std::vector<std::string> application_packages;   ///< installed packages that count as application
+  uint32_t functions_per_container = 20;
+  uint32_t max_function_series = 5000;
+  base::LogLevel log_level = base::LogLevel::info;
+};
+
+}  // namespace loopstall::config

@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "config/options.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cctype>
+#include <cstdlib>
+#include <string_view>
+
+#include "config/values.h"
+
+namespace loopstall::config {
+namespace {
+
+using base::ErrorKind;
+using base::fail;
+using base::Result;
+
+constexpr DurationBounds kStallThreshold = {1'000'000, 3'600'000'000'000, "100ms"};
+constexpr DurationBounds kMinBlock = {10'000, 1'000'000'000, "1ms"};
+constexpr CountBounds kSampleRate = {1, 1000};
+constexpr CountBounds kMaxLoops = {1, 65536};
+constexpr CountBounds kPid = {1, 4'194'304};  // PID_MAX_LIMIT, include/linux/threads.h
+constexpr CountBounds kFunctionsPerContainer = {1, 1000};
+constexpr CountBounds kMaxFunctionSeries = {1, 100'000};
+
+/// Puts one value into the configuration. `name` is what the user calls it.
+using Apply = Result<void> (*)(Config& config, std::string_view name, std::string_view text);
+
+/// Moves a parsed value to its place, or passes the error on.
+template <typename Value, typename Field>
+Result<void> store(Result<Value> value, Field& field) {
+  if (!value) return tl::unexpected(value.error());
+  field = std::move(*value);
+  return {};
+}
+
+template <typename Value>
+Result<void> append(Result<Value> value, std::vector<Value>& field) {
+  if (!value) return tl::unexpected(value.error());
+  field.push_back(std::move(*value));
+  return {};
+}
+
+struct Option {
+  const char* names;  ///< as CLI11 declares them; the long one is last
+  const char* value;  ///< its value in the help text
+  const char* shown_default;
+  bool repeated;
+  const char* help;
+  Apply apply;
+};
+
+// The one place where an option is declared: its flag, its variable, its help and its check.
+constexpr Option kOptions[] = {
+    {"--listen", "ADDRESS:PORT", "0.0.0.0:9877", false, "Serve /metrics, /healthz and /readyz here",
+     [](Config& c, std::string_view n, std::string_view t) {
+       return store(listen_value(n, t), c.listen);
+     }},
+    {"--admin-listen", "ADDRESS:PORT", "127.0.0.1:9878", false,
+     "Serve the page and /api/v1 here; they show the stacks of every process",
+     [](Config& c, std::string_view n, std::string_view t) {
+       return store(listen_value(n, t), c.admin_listen);
+     }},
+    {"--stall-threshold", "DURATION", "100ms", false, "A turn at least this long is a stall",
+     [](Config& c, std::string_view n, std::string_view t) {
+       return store(duration_value(n, t, kStallThreshold), c.stall_threshold_ns);
+     }},
+    {"--min-block", "DURATION", "1ms", false,
+     "Blocks at least this long are recorded exactly, shorter ones are sampled",
+     [](Config& c, std::string_view n, std::string_view t) {
+       return store(duration_value(n, t, kMinBlock), c.min_block_ns);
+     }},
+    {"--sample-rate", "HZ", "99", false, "Stack samples per second of a loop's CPU time",
+     [](Config& c, std::string_view n, std::string_view t) {
+       return store(count_value(n, t, kSampleRate), c.sample_rate_hz);
+     }},
+    {"--stall-log", "PATH", nullptr, false,
+     "Append one JSON line per stall to this file; - is standard output",
+     [](Config& c, std::string_view, std::string_view t) {
+       c.stall_log = t;
+       return Result<void>();
+     }},
+    {"--btf", "PATH", nullptr, false, "Read the kernel's types here instead of from the kernel",
+     [](Config& c, std::string_view, std::string_view t) {
+       c.btf_path = t;
+       return Result<void>();
+     }},
+    {"--hook", "MODE", "auto", false, "Turn boundaries: auto, tracepoint or tp_btf",
+     [](Config& c, std::string_view n, std::string_view t) {
+       return store(hook_value(n, t), c.hook);
+     }},
+    {"--max-loops", "COUNT", "2048", false, "Loops observed at a time, at most",
+     [](Config& c, std::string_view n, std::string_view t) {
+       return store(count_value(n, t, kMaxLoops), c.max_loops);
+     }},
+    {"-p,--pid", "PID", nullptr, true, "Observe only this process; may be given again",
+     [](Config& c, std::string_view n, std::string_view t) {
+       return append(count_value(n, t, kPid), c.pids);
+     }},
+    {"--transparent", "FUNCTION", nullptr, true,
+     "Never blame this function (a wrapper), but its caller; may be given again",
+     [](Config& c, std::string_view n, std::string_view t) {
+       return append(name_value(n, t), c.transparent_functions);
+     }},
+    {"--application-package", "NAME", nullptr, true,
+     "Count this installed package as application code; may be given again",
+     [](Config& c, std::string_view n, std::string_view t) {
+       return append(name_value(n, t), c.application_packages);
+     }},
+    {"--functions-per-container", "COUNT", "20", false,
+     "Functions with series of their own, per container",
+     [](Config& c, std::string_view n, std::string_view t) {
+       return store(count_value(n, t, kFunctionsPerContainer), c.functions_per_container);
+     }},
+    {"--max-function-series", "COUNT", "5000", false,
+     "Functions with series of their own, on the whole node",
+     [](Config& c, std::string_view n, std::string_view t) {
+       return store(count_value(n, t, kMaxFunctionSeries), c.max_function_series);
+     }},
+    {"--log-level", "LEVEL", "info", false, "debug, info, warning or error",
+     [](Config& c, std::string_view n, std::string_view t) {
+       return store(log_level_value(n, t), c.log_level);
+     }},
+};
+
+std::string flag_of(const Option& option) {
+  const std::string_view names = option.names;
+  const std::size_t comma = names.rfind(',');
+  return std::string(comma == std::string_view::npos ? names : names.substr(comma + 1));
+}
+
+/// --stall-log -> LOOPSTALL_STALL_LOG
+std::string variable_of(const Option& option) {
+  std::string variable = "LOOPSTALL_" + flag_of(option).substr(2);
+  std::transform(variable.begin(), variable.end(), variable.begin(), [](unsigned char c) {
+    return c == '-' ? '_' : static_cast<char>(std::toupper(c));
+  });
+  return variable;
+}
+
+std::string help_of(const Option& option) {
+  std::string help = option.help;
+  if (option.shown_default != nullptr) help += fmt::format(" [default: {}]", option.shown_default);
+  return help + fmt::format(" [env: {}]", variable_of(option));
+}
+
+std::vector<std::string> split_at_commas(std::string_view text) {
+  std::vector<std::string> parts;
+  std::size_t start = 0;
+  while (start <= text.size()) {
+    const std::size_t comma = std::min(text.find(',', start), text.size());
+    parts.emplace_back(text.substr(start, comma - start));
+    start = comma + 1;
+  }
+  return parts;
+}
+
+Result<void> check_together(const Config& config) {
+  if (config.min_block_ns > config.stall_threshold_ns) {
+    return fail(ErrorKind::usage, "--min-block must not be longer than --stall-threshold");
+  }
+  if (config.listen == config.admin_listen && !config.listen.ends_with(":0")) {
+    return fail(ErrorKind::usage, "--listen and --admin-listen must differ, both are {}",
+                config.listen);
+  }
+  return {};
+}
+
+}  // namespace
+
+struct Options::Given {
+  const Option* option;
+  std::vector<std::string> values;
+};
+
+Options::Options(CLI::App& command) {
+  for (const Option& option : kOptions) {
+    auto& given = given_.emplace_back(std::make_unique<Given>(Given{&option, {}}));
+    CLI::Option* declared = command.add_option(option.names, given->values, help_of(option));
+    declared->type_name(option.value)->type_size(1)->allow_extra_args(false);
+    // Of a flag given twice the last one counts, as with most commands, so that scripts can append.
+    declared->multi_option_policy(option.repeated ? CLI::MultiOptionPolicy::TakeAll
+                                                  : CLI::MultiOptionPolicy::TakeLast);
+    if (option.repeated) declared->expected(1, CLI::detail::expected_max_vector_size);
+  }
+}
+
+Options::~Options() = default;
+Options::Options(Options&&) noexcept = default;
+Options& Options::operator=(Options&&) noexcept = default;
+
+base::Result<Config> Options::config(const Environment& environment) const {
+  Config config;
+  for (const auto& given : given_) {
+    std::string name = flag_of(*given->option);
+    std::vector<std::string> values = given->values;
+    const char* variable_text = environment(variable_of(*given->option).c_str());
+    if (values.empty() && variable_text != nullptr && *variable_text != '\0') {
+      name = variable_of(*given->option);
+      values = given->option->repeated ? split_at_commas(variable_text)
+                                       : std::vector<std::string>{variable_text};
+    }
+    for (const std::string& value : values) {
+      if (auto applied = given->option->apply(config, name, value); !applied) {
+        return tl::unexpected(applied.error());
+      }
+    }
+  }
+  if (auto together = check_together(config); !together) return tl::unexpected(together.error());
+  return config;
+}
+
+const char* process_environment(const char* name) { return std::getenv(name); }
+
+}  // namespace loopstall::config

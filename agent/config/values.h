@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "base/log.h"
+#include "base/result.h"
+#include "config/config.h"
+
+namespace loopstall::config {
+
+/// Parsers of single values. Each takes the name under which the user gave the value (a flag or an
+/// environment variable) and fails with one sentence (a usage error) that begins with it.
+
+struct DurationBounds {
+  uint64_t min_ns;
+  uint64_t max_ns;
+  std::string_view example;  ///< shown where the unit is missing
+};
+
+struct CountBounds {
+  uint32_t min;
+  uint32_t max;
+};
+
+base::Result<uint64_t> duration_value(std::string_view name, std::string_view text,
+                                      const DurationBounds& bounds);
+base::Result<uint32_t> count_value(std::string_view name, std::string_view text,
+                                   const CountBounds& bounds);
+
+/// IPv4 address:port. `localhost` becomes 127.0.0.1, and an address left out 0.0.0.0. Port 0 lets
+/// the kernel choose.
+base::Result<std::string> listen_value(std::string_view name, std::string_view text);
+
+base::Result<HookMode> hook_value(std::string_view name, std::string_view text);
+base::Result<base::LogLevel> log_level_value(std::string_view name, std::string_view text);
+
+/// A function's or package's name: not empty, at most 256 bytes, without control characters.
+base::Result<std::string> name_value(std::string_view name, std::string_view text);
+
+}  // namespace loopstall::config
