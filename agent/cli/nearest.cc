@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "config/nearest.h"
+#include "cli/nearest.h"
 
 #include <algorithm>
 #include <numeric>
 
-namespace loopstall::config {
+namespace loopstall::cli {
 namespace {
 
 constexpr std::size_t kMaxWordLength = 64;
@@ -43,4 +43,4 @@ std::string nearest(std::string_view word, const std::vector<std::string>& candi
   return best;
 }
 
-}  // namespace loopstall::config
+}  // namespace loopstall::cli
