@@ -23,6 +23,11 @@ struct ElfSegment {
   bool executable = false;
 };
 
+/// What to add to a file's virtual addresses, given that its page at `offset` is mapped executable
+/// at `start`. Empty when no executable segment holds that page.
+std::optional<uint64_t> load_bias(std::span<const ElfSegment> segments, uint64_t start,
+                                  uint64_t offset);
+
 /// A symbol that this file defines.
 struct ElfSymbol {
   uint64_t value = 0;  ///< virtual address before the load bias
@@ -36,7 +41,7 @@ enum class ElfSymbolType : uint8_t { object, function };
 /// A little-endian 64-bit ELF executable or shared object, read with pread alone: the file belongs
 /// to a target and may be hostile or change under us, so nothing is mapped (a truncated mapping
 /// would be SIGBUS) and no count, size or offset in it is believed beyond what a read returns.
-/// Not thread-safe with itself moved; const calls may run in parallel.
+/// Const calls may run in parallel.
 class ElfFile {
  public:
   static base::Result<ElfFile> open(const std::string& path);
@@ -59,10 +64,6 @@ class ElfFile {
   /// `bytes` at a virtual address, from the file: their initial value. False outside the file part
   /// of every segment.
   bool read_initial(uint64_t vaddr, void* to, std::size_t bytes) const;
-
-  /// What to add to the file's virtual addresses, given that the page of the file at `offset` is
-  /// mapped at `start`. Empty when no segment holds that offset.
-  std::optional<uint64_t> load_bias(uint64_t start, uint64_t offset) const;
 
  private:
   struct Section {

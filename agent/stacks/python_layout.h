@@ -22,9 +22,9 @@ enum class InstructionKind : uint8_t {
 };
 
 enum class LineTableKind : uint8_t {
-  lnotab,         ///< 3.8, 3.9: Objects/lnotab_notes.txt of those versions
-  linetable310,   ///< 3.10: PEP 626
-  location311,    ///< 3.11 and later: Objects/locations.md
+  lnotab,        ///< 3.8, 3.9: Objects/lnotab_notes.txt of those versions
+  linetable310,  ///< 3.10: PEP 626
+  location311,   ///< 3.11 and later: Objects/locations.md
 };
 
 /// Where CPython keeps things: byte offsets in release builds with a GIL, x86-64, that hold for
@@ -37,7 +37,7 @@ struct PythonLayout {
 
   struct Runtime {  ///< _PyRuntimeState, from the symbol _PyRuntime
     uint32_t interpreters_head = 0;
-    uint32_t auto_tss_key = 0;  ///< Py_tss_t: int is_initialized, then pthread_key_t at +4
+    uint32_t auto_tss_key = 0;          ///< Py_tss_t: int is_initialized, then pthread_key_t at +4
     uint32_t gil = kAbsent;             ///< the GIL structure lies here (up to 3.11)
     uint32_t tstate_current = kAbsent;  ///< who holds the GIL, null if nobody (up to 3.11)
     uint32_t gc_collecting = kAbsent;   ///< int (3.8)

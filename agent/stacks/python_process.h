@@ -25,7 +25,7 @@ struct PythonProcess {
   pid_t pid = 0;
   uint64_t start_boot_ns = 0;  ///< with pid: identity
   PythonVersion version;
-  uint32_t version_hex = 0;  ///< PY_VERSION_HEX; 0 when only major and minor are known
+  uint32_t version_hex = 0;              ///< PY_VERSION_HEX; 0 when only major and minor are known
   const PythonLayout* layout = nullptr;  ///< never null; static
   Libc libc = Libc::unknown;
   uint64_t runtime_address = 0;      ///< of _PyRuntime
@@ -41,18 +41,19 @@ struct PythonProcess {
 
 /// Why a process is not measured as Python.
 enum class PythonRefusal : uint8_t {
-  not_python,           ///< no mapped file defines the runtime: the usual case, not an error
+  not_python,  ///< no mapped file defines the runtime: the usual case, not an error
   process_gone,
-  not_initialised,      ///< the interpreter is still starting or already ending: try again
-  unreadable_files,     ///< a file that is named like Python could not be read
-  no_runtime_symbol,    ///< it is named like Python, but nothing defines _PyRuntime
+  not_initialised,    ///< the interpreter is still starting or already ending: try again
+  unreadable_files,   ///< a file that is named like Python could not be read
+  no_runtime_symbol,  ///< it is named like Python, but nothing defines _PyRuntime
   unknown_version,
   unsupported_version,
   free_threaded,
   debug_build,          ///< Py_TRACE_REFS: every object is larger
+  unsupported_machine,  ///< the layouts are those of x86-64
   unknown_libc,
   unreadable_memory,
-  self_check_failed,    ///< what was read does not hang together: another layout than the table's
+  self_check_failed,  ///< what was read does not hang together: another layout than the table's
 };
 
 /// The stable label value, as in `reason="self_check_failed"`.
@@ -75,7 +76,14 @@ class PythonInspector {
 
  private:
   struct Binary;  ///< what a file says about itself
-  struct Candidate;
+
+  /// Null if the file is no Python.
+  std::shared_ptr<const Binary> binary(host::TargetFile file);
+  std::shared_ptr<const Binary> parse(host::TargetFile file);
+  base::Result<host::TargetFile> open_candidate(pid_t pid, const host::Mapping& mapping) const;
+  tl::expected<PythonProcess, PythonRefusal> describe(const Binary& binary,
+                                                      const host::Mapping& mapping,
+                                                      PythonProcess process) const;
 
   const host::Procfs& procfs_;
   OpenMemory open_memory_;

@@ -14,8 +14,8 @@ inline constexpr int kMaxWalkedFrames = 128;
 /// Walks the frames of one PyThreadState from user space: for loops that already hang when the
 /// agent starts, and for tests. The thread is not stopped, so what a running thread gives may be
 /// torn; a sleeping one's stack is exact. At most 128 frames; a cycle, an unreadable frame or one
-/// that holds no code object ends the walk and marks the stack truncated. No frames at all and
-/// `truncated` means that nothing was readable.
+/// that holds no code object ends the walk and marks the stack truncated. No frames and
+/// not `truncated`: the thread runs no Python code.
 RawStack walk_python_stack(const MemoryReader& memory, const PythonProcess& process,
                            uint64_t tstate);
 

@@ -26,8 +26,7 @@ struct RawStack {
 /// Tells a code object from another one that was later put at the same address. `name_pointer` is
 /// co_name (not the qualified name). The BPF side computes the same.
 constexpr uint32_t code_check(uint32_t firstlineno, uint32_t flags, uint64_t name_pointer) {
-  return firstlineno * 2654435761u ^ flags * 2246822519u ^
-         static_cast<uint32_t>(name_pointer >> 4);
+  return firstlineno * 2654435761u ^ flags * 2246822519u ^ static_cast<uint32_t>(name_pointer >> 4);
 }
 
 }  // namespace loopstall::stacks

@@ -1,0 +1,347 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "stacks/python_process.h"
+
+#include <elf.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cstring>
+#include <utility>
+
+#include "host/elf.h"
+#include "stacks/python_walker.h"
+
+namespace loopstall::stacks {
+
+/// A file that defines the runtime. Addresses are the file's own, before the load bias.
+struct PythonInspector::Binary {
+  uint64_t runtime = 0;
+  uint64_t code_type = 0;
+  uint32_t version_hex = 0;
+  uint16_t machine = 0;
+  bool free_threaded = false;
+  bool trace_refs = false;
+  std::vector<host::ElfSegment> segments;
+};
+
+namespace {
+
+using Refused = tl::unexpected<PythonRefusal>;
+
+constexpr std::size_t kMaxBinaries = 8'192;
+constexpr std::size_t kMaxInterpreters = 64;
+constexpr std::size_t kMaxThreads = 4'096;
+// A running thread's frames can be torn while they are read.
+constexpr int kWalkTries = 3;
+
+std::string_view base_name(std::string_view path) {
+  return path.substr(std::min(path.rfind('/') + 1, path.size()));
+}
+
+bool named_like_python(std::string_view path) {
+  const std::string_view name = base_name(path);
+  return name.starts_with("python3") || name.starts_with("libpython3");
+}
+
+/// From `python3.8` or `libpython3.8.so.1.0`; {0, 0} from other names.
+PythonVersion version_in_name(std::string_view path) {
+  constexpr std::string_view kMark = "python3.";
+  const std::string_view name = base_name(path);
+  const std::size_t at = name.find(kMark);
+  if (at == std::string_view::npos) return {};
+  PythonVersion version{3, 0};
+  const char* const digits = name.data() + at + kMark.size();
+  const auto parsed = std::from_chars(digits, name.data() + name.size(), version.minor);
+  return parsed.ec == std::errc() ? version : PythonVersion{};
+}
+
+/// The mappings that may hold the runtime: each mapped executable file once, likely ones first.
+std::vector<host::Mapping> candidates(const std::vector<host::Mapping>& maps) {
+  std::vector<host::Mapping> files;
+  for (const host::Mapping& mapping : maps) {
+    if (!mapping.executable || mapping.inode == 0 || !mapping.path.starts_with('/')) continue;
+    const bool known = std::any_of(files.begin(), files.end(), [&](const host::Mapping& other) {
+      return other.inode == mapping.inode && other.path == mapping.path;
+    });
+    if (!known) files.push_back(mapping);
+  }
+  std::stable_partition(files.begin(), files.end(),
+                        [](const host::Mapping& file) { return named_like_python(file.path); });
+  return files;
+}
+
+Libc libc_of(const std::vector<host::Mapping>& maps) {
+  Libc libc = Libc::unknown;
+  for (const host::Mapping& mapping : maps) {
+    const std::string_view name = base_name(mapping.path);
+    // musl decides: its programs may map a glibc shim beside it.
+    if (name.starts_with("ld-musl-") || name.starts_with("libc.musl-")) return Libc::musl;
+    if (name == "libc.so.6" || name.starts_with("libc-2.")) libc = Libc::glibc;
+  }
+  return libc;
+}
+
+bool maps_uvloop(const std::vector<host::Mapping>& maps) {
+  return std::any_of(maps.begin(), maps.end(), [](const host::Mapping& mapping) {
+    return mapping.path.find("/uvloop/loop.") != std::string::npos && mapping.path.ends_with(".so");
+  });
+}
+
+/// Where extension modules of the standard library are mapped from, else by the program's place.
+std::string stdlib_directory(const std::vector<host::Mapping>& maps, const std::string& binary,
+                             PythonVersion version) {
+  const std::string leaf = fmt::format("python{}.{}", version.major, version.minor);
+  const std::string dynload = fmt::format("/{}/lib-dynload/", leaf);
+  for (const host::Mapping& mapping : maps) {
+    const std::size_t at = mapping.path.find(dynload);
+    if (at != std::string::npos) return mapping.path.substr(0, at + 1 + leaf.size());
+  }
+  const std::string program = "/bin/" + std::string(base_name(binary));
+  if (!binary.ends_with(program)) return {};
+  return binary.substr(0, binary.size() - program.size()) + "/lib/" + leaf;
+}
+
+/// The start of _Py_DebugOffsets, which opens _PyRuntime from 3.13 on (pycore_runtime.h).
+bool says_free_threaded(const host::ElfFile& file, uint64_t runtime) {
+  struct {
+    std::array<char, 8> cookie;
+    uint64_t version;
+    uint64_t free_threaded;
+  } head;
+  constexpr std::string_view kCookie = "xdebugpy";
+  return file.read_initial(runtime, &head, sizeof head) &&
+         std::string_view(head.cookie.data(), head.cookie.size()) == kCookie &&
+         head.free_threaded != 0;
+}
+
+/// Some thread's pthread slot holds that very thread's state: key, slot rule and lists all fit.
+bool slots_fit(const MemoryReader& memory, const PythonProcess& process,
+               const std::vector<PythonThread>& threads) {
+  return std::any_of(threads.begin(), threads.end(), [&](const PythonThread& thread) {
+    uint64_t base = thread.thread_id;
+    if (process.thread_slot.dereference != 0) {
+      base = memory.value<uint64_t>(base + process.thread_slot.pointer_offset).value_or(0);
+    }
+    return memory.value<uint64_t>(base + process.thread_slot.slot_offset) == thread.tstate;
+  });
+}
+
+/// Some thread's innermost frame is a frame, if any thread runs Python code at all.
+bool frames_fit(const MemoryReader& memory, const PythonProcess& process,
+                const std::vector<PythonThread>& threads) {
+  bool any_broken = false;
+  for (const PythonThread& thread : threads) {
+    for (int attempt = 0; attempt < kWalkTries; ++attempt) {
+      const RawStack stack = walk_python_stack(memory, process, thread.tstate);
+      if (!stack.frames.empty()) return true;
+      if (!stack.truncated) break;
+      any_broken = true;
+    }
+  }
+  return !any_broken;
+}
+
+/// Fills in what the live process says, and checks it.
+tl::expected<PythonProcess, PythonRefusal> read_runtime(const MemoryReader& memory,
+                                                        PythonProcess process) {
+  const PythonLayout& layout = *process.layout;
+  struct {
+    int32_t is_initialized;
+    uint32_t key;
+  } tss;  // Py_tss_t
+  if (!memory.read(process.runtime_address + layout.runtime.auto_tss_key, &tss, sizeof tss)) {
+    return Refused(PythonRefusal::unreadable_memory);
+  }
+  const auto interpreter =
+      memory.value<uint64_t>(process.runtime_address + layout.runtime.interpreters_head);
+  if (!interpreter) return Refused(PythonRefusal::unreadable_memory);
+  if (tss.is_initialized == 0 || *interpreter == 0) {
+    return Refused(PythonRefusal::not_initialised);
+  }
+  process.interpreter_address = *interpreter;
+  process.tss_key = tss.key;
+  const auto slot = pthread_slot_offset(process.libc, tss.key);
+  if (!slot) return Refused(PythonRefusal::self_check_failed);
+  process.thread_slot = *slot;
+
+  process.gil_address = process.runtime_address + layout.runtime.gil;
+  if (layout.runtime.gil == PythonLayout::kAbsent) {
+    const auto gil = memory.value<uint64_t>(*interpreter + layout.interpreter.gil);
+    if (!gil) return Refused(PythonRefusal::unreadable_memory);
+    process.gil_address = *gil;
+  }
+
+  const auto threads = python_threads(memory, process);
+  if (!slots_fit(memory, process, threads) || !frames_fit(memory, process, threads)) {
+    return Refused(PythonRefusal::self_check_failed);
+  }
+  return process;
+}
+
+}  // namespace
+
+std::string_view token(PythonRefusal refusal) {
+  switch (refusal) {
+    case PythonRefusal::not_python:
+      return "not_python";
+    case PythonRefusal::process_gone:
+      return "process_gone";
+    case PythonRefusal::not_initialised:
+      return "not_initialised";
+    case PythonRefusal::unreadable_files:
+      return "unreadable_files";
+    case PythonRefusal::no_runtime_symbol:
+      return "no_runtime_symbol";
+    case PythonRefusal::unknown_version:
+      return "unknown_version";
+    case PythonRefusal::unsupported_version:
+      return "unsupported_version";
+    case PythonRefusal::free_threaded:
+      return "free_threaded";
+    case PythonRefusal::debug_build:
+      return "debug_build";
+    case PythonRefusal::unsupported_machine:
+      return "unsupported_machine";
+    case PythonRefusal::unknown_libc:
+      return "unknown_libc";
+    case PythonRefusal::unreadable_memory:
+      return "unreadable_memory";
+    case PythonRefusal::self_check_failed:
+      return "self_check_failed";
+  }
+  return "unknown";
+}
+
+PythonInspector::PythonInspector(const host::Procfs& procfs, OpenMemory open_memory)
+    : procfs_(procfs), open_memory_(std::move(open_memory)) {
+  if (!open_memory_) {
+    open_memory_ = [](pid_t pid) { return std::make_unique<ProcessMemory>(pid); };
+  }
+}
+
+std::shared_ptr<const PythonInspector::Binary> PythonInspector::parse(host::TargetFile file) {
+  ++files_parsed_;
+  const auto elf = host::ElfFile::from(std::move(file.fd), std::move(file.name));
+  if (!elf) return nullptr;
+  constexpr std::array<std::string_view, 3> kObjects = {"_PyRuntime", "PyCode_Type", "Py_Version"};
+  const auto found = elf->definitions(kObjects, host::ElfSymbolType::object);
+  if (!found[0]) return nullptr;
+  Binary binary;
+  binary.runtime = found[0]->value;
+  if (found[1]) binary.code_type = found[1]->value;
+  if (found[2]) {
+    elf->read_initial(found[2]->value, &binary.version_hex, sizeof binary.version_hex);
+  }
+  binary.machine = elf->machine();
+  binary.free_threaded = says_free_threaded(*elf, binary.runtime);
+  // Only builds with Py_TRACE_REFS have it (Objects/object.c, up to 3.12).
+  constexpr std::string_view kTraceRefs = "_Py_AddToAllObjects";
+  binary.trace_refs =
+      elf->definitions(std::span(&kTraceRefs, 1), host::ElfSymbolType::function)[0].has_value();
+  binary.segments.assign(elf->segments().begin(), elf->segments().end());
+  return std::make_shared<const Binary>(std::move(binary));
+}
+
+std::shared_ptr<const PythonInspector::Binary> PythonInspector::binary(host::TargetFile file) {
+  const host::FileIdentity identity = file.identity;
+  if (const auto known = binaries_.find(identity); known != binaries_.end()) return known->second;
+  if (binaries_.size() >= kMaxBinaries) binaries_.clear();
+  return binaries_[identity] = parse(std::move(file));
+}
+
+tl::expected<PythonProcess, PythonRefusal> PythonInspector::describe(const Binary& binary,
+                                                                     const host::Mapping& mapping,
+                                                                     PythonProcess process) const {
+  if (binary.machine != EM_X86_64) return Refused(PythonRefusal::unsupported_machine);
+  if (binary.free_threaded) return Refused(PythonRefusal::free_threaded);
+  if (binary.trace_refs) return Refused(PythonRefusal::debug_build);
+  process.binary = mapping.path;
+  process.version_hex = binary.version_hex;
+  process.version = {static_cast<uint16_t>(binary.version_hex >> 24),
+                     static_cast<uint16_t>((binary.version_hex >> 16) & 0xff)};
+  if (binary.version_hex == 0) process.version = version_in_name(mapping.path);
+  if (process.version == PythonVersion{}) return Refused(PythonRefusal::unknown_version);
+  process.layout = python_layout(process.version);
+  if (process.layout == nullptr) return Refused(PythonRefusal::unsupported_version);
+  if (process.libc == Libc::unknown) return Refused(PythonRefusal::unknown_libc);
+  const auto bias = host::load_bias(binary.segments, mapping.start, mapping.offset);
+  if (!bias) return Refused(PythonRefusal::self_check_failed);
+  process.runtime_address = *bias + binary.runtime;
+  if (binary.code_type != 0) process.code_type_address = *bias + binary.code_type;
+  return process;
+}
+
+tl::expected<PythonProcess, PythonRefusal> PythonInspector::inspect(pid_t pid) {
+  const auto stat = procfs_.stat(pid);
+  const auto maps = procfs_.maps(pid);
+  if (!stat || !maps) return Refused(PythonRefusal::process_gone);
+  PythonProcess process;
+  process.pid = pid;
+  process.start_boot_ns = stat->start_boot_ns;
+  process.libc = libc_of(*maps);
+  process.uvloop = maps_uvloop(*maps);
+
+  PythonRefusal refusal = PythonRefusal::not_python;
+  for (const host::Mapping& mapping : candidates(*maps)) {
+    auto file = open_candidate(pid, mapping);
+    if (!file) {
+      if (named_like_python(mapping.path)) refusal = PythonRefusal::unreadable_files;
+      continue;
+    }
+    const auto found = binary(std::move(*file));
+    if (!found) {
+      const bool promising = named_like_python(mapping.path);
+      if (promising && refusal == PythonRefusal::not_python) {
+        refusal = PythonRefusal::no_runtime_symbol;
+      }
+      continue;
+    }
+    auto described = describe(*found, mapping, process).and_then([&](PythonProcess&& p) {
+      p.stdlib_directory = stdlib_directory(*maps, p.binary, p.version);
+      return read_runtime(*open_memory_(pid), std::move(p));
+    });
+    // Another program may have got the pid, or the process has replaced its own.
+    const auto after = procfs_.stat(pid);
+    if (!after || after->start_ticks != stat->start_ticks) {
+      return Refused(PythonRefusal::process_gone);
+    }
+    return described;
+  }
+  return Refused(refusal);
+}
+
+base::Result<host::TargetFile> PythonInspector::open_candidate(pid_t pid,
+                                                               const host::Mapping& mapping) const {
+  auto file = host::open_mapped(procfs_, pid, mapping);
+  if (file) return file;
+  // The program's own link works where map_files needs a capability that we lack.
+  auto program = host::open_exe(procfs_, pid);
+  if (program && program->identity.inode == mapping.inode) return program;
+  return file;
+}
+
+std::vector<PythonThread> python_threads(const MemoryReader& memory, const PythonProcess& process) {
+  const PythonLayout& layout = *process.layout;
+  std::vector<PythonThread> threads;
+  uint64_t interpreter = process.interpreter_address;
+  for (std::size_t i = 0; interpreter != 0 && i < kMaxInterpreters; ++i) {
+    uint64_t tstate =
+        memory.value<uint64_t>(interpreter + layout.interpreter.threads_head).value_or(0);
+    while (tstate != 0 && threads.size() < kMaxThreads) {
+      const auto thread_id = memory.value<uint64_t>(tstate + layout.thread.thread_id);
+      if (!thread_id) break;
+      PythonThread thread{.tstate = tstate, .interpreter = interpreter, .thread_id = *thread_id};
+      if (layout.thread.native_thread_id != PythonLayout::kAbsent) {
+        thread.native_thread_id =
+            memory.value<uint64_t>(tstate + layout.thread.native_thread_id).value_or(0);
+      }
+      threads.push_back(thread);
+      tstate = memory.value<uint64_t>(tstate + layout.thread.next).value_or(0);
+    }
+    interpreter = memory.value<uint64_t>(interpreter + layout.interpreter.next).value_or(0);
+  }
+  return threads;
+}
+
+}  // namespace loopstall::stacks
