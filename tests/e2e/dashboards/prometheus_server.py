@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A real Prometheus on a free port with its data in a private directory."""
+
+import json
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+
+import yaml
+
+
+def free_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+def fetch(url, timeout=10):
+    with urllib.request.urlopen(url, timeout=timeout) as response:
+        return response.read().decode()
+
+
+def wait_until(condition, seconds, what):
+    """The first truthy value of condition(); OSError counts as not yet."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            value = condition()
+        except OSError:
+            value = None
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise AssertionError(f"{what}: not within {seconds} s")
+        time.sleep(0.2)
+
+
+class Prometheus:
+    """Scrapes one target every second and evaluates the rules as often. A context manager."""
+
+    def __init__(self, directory, target, rules, honor_labels=True):
+        self._directory = directory
+        self.port = free_port()
+        configuration = {
+            "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
+            "rule_files": [str(path) for path in rules],
+            "scrape_configs": [
+                {
+                    "job_name": "loopstall",
+                    "honor_labels": honor_labels,
+                    "static_configs": [{"targets": [target]}],
+                }
+            ],
+        }
+        (directory / "prometheus.yaml").write_text(yaml.safe_dump(configuration))
+
+    def __enter__(self):
+        self._log = open(self._directory / "prometheus.log", "w+")
+        self._process = subprocess.Popen(
+            [
+                "prometheus",
+                f"--config.file={self._directory}/prometheus.yaml",
+                f"--storage.tsdb.path={self._directory}/data",
+                f"--web.listen-address=127.0.0.1:{self.port}",
+                "--log.level=warn",
+            ],
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            wait_until(lambda: fetch(f"{self.base}/-/ready"), 30, "Prometheus is ready")
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+        return self
+
+    def __exit__(self, *_):
+        self._process.terminate()
+        self._process.wait(30)
+        self._log.close()
+
+    @property
+    def base(self):
+        return f"http://127.0.0.1:{self.port}"
+
+    def get(self, path, **arguments):
+        """The `data` of an API answer. Raises AssertionError with Prometheus's own words."""
+        url = f"{self.base}/api/v1/{path}?{urllib.parse.urlencode(arguments, doseq=True)}"
+        try:
+            answer = json.loads(fetch(url))
+        except urllib.error.HTTPError as error:
+            answer = json.loads(error.read().decode())
+        assert answer["status"] == "success", answer.get("error")
+        assert not answer.get("warnings"), answer["warnings"]
+        return answer["data"]
+
+    def values(self, query):
+        """Each series' labels and numbers of a queries.Query, as its panel would ask for it."""
+        if query.instant:
+            found = self.get("query", query=query.expression)["result"]
+            return [(series["metric"], [float(series["value"][1])]) for series in found]
+        now = time.time()
+        found = self.get("query_range", query=query.expression, start=now - 60, end=now, step=5)
+        return [
+            (series["metric"], [float(value) for _, value in series["values"]])
+            for series in found["result"]
+        ]

@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every query of the dashboards and rules, against a real Prometheus that scrapes a real agent
+under the example's load: none fails, and none is empty. Needs root.
+"""
+
+import math
+import os
+import re
+import shutil
+import subprocess
+import time
+
+import pytest
+
+import example_service
+import paths
+import queries
+from prometheus_server import Prometheus, fetch, free_port, wait_until
+
+# Long enough for the 30 s windows of the queries, with a margin for a slow machine.
+PATIENCE_SECONDS = 120
+# A dashboard must stay readable and cheap: no panel may draw more.
+SERIES_PER_QUERY = 200
+
+QUERIES = list(queries.all_queries())
+
+
+def missing():
+    if os.geteuid() != 0:
+        return "needs root"
+    if not paths.BINARY.exists():
+        return f"no agent at {paths.BINARY}; run scripts/build or set LOOPSTALL_BINARY"
+    if not shutil.which("prometheus") or not shutil.which("promtool"):
+        return "Debian's prometheus is not installed"
+    return None
+
+
+pytestmark = pytest.mark.skipif(missing() is not None, reason=str(missing()))
+
+
+class System:
+    """The agent and the Prometheus that scrapes it."""
+
+    def __init__(self, agent, prometheus, directory):
+        self.agent = agent
+        self.prometheus = prometheus
+        self.directory = directory
+
+    def metrics(self):
+        return fetch(f"http://{self.agent}/metrics")
+
+
+def is_ready(agent, process, directory):
+    if process.poll() is not None:
+        pytest.fail(f"the agent ended: {example_service.tail_of(directory, 'agent')}")
+    return fetch(f"http://{agent}/readyz")
+
+
+@pytest.fixture(scope="module")
+def system(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("live")
+    agent = f"127.0.0.1:{free_port()}"
+    command = [paths.BINARY, "agent", "--listen", agent]
+    command += ["--admin-listen", f"127.0.0.1:{free_port()}"]
+    with example_service.under_load(directory), example_service.running(
+        command, "agent", directory
+    ) as process:
+        wait_until(lambda: is_ready(agent, process, directory), 60, "the agent is ready")
+        with Prometheus(directory, agent, paths.RULES) as prometheus:
+            yield System(agent, prometheus, directory)
+
+
+def has_values(found):
+    return any(not math.isnan(value) for _, values in found for value in values)
+
+
+def test_metrics_are_clean(system):
+    # The example's first stall creates function series; only then is the exposition whole.
+    wait_until(
+        lambda: "loopstall_blocking_seconds_bucket" in system.metrics(),
+        PATIENCE_SECONDS,
+        "a function holds the loop",
+    )
+    outcome = subprocess.run(
+        ["promtool", "check", "metrics"], input=system.metrics(), capture_output=True, text=True
+    )
+    assert outcome.returncode == 0 and not outcome.stderr, outcome.stdout + outcome.stderr
+
+
+@pytest.fixture(scope="module")
+def settled(system):
+    """The system, once every query that must answer has answered, or patience is at its end."""
+    waiting = [query for query in QUERIES if not query.may_be_empty]
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while waiting and time.monotonic() < deadline:
+        waiting = [q for q in waiting if not has_values(system.prometheus.values(q))]
+        time.sleep(1)
+    return system
+
+
+@pytest.mark.parametrize("query", QUERIES, ids=str)
+def test_query_answers(settled, query):
+    found = settled.prometheus.values(query)
+    if not query.may_be_empty:
+        assert has_values(found), f"empty: {query.expression}"
+    assert len(found) <= SERIES_PER_QUERY
+
+
+@pytest.mark.parametrize("query", QUERIES, ids=str)
+def test_every_metric_of_a_query_is_there(settled, query):
+    """What `or` and a comparison would hide."""
+    for name in queries.metrics_in(query.expression):
+        assert settled.prometheus.get("query", query=name)["result"], name
+
+
+@pytest.mark.parametrize("path", paths.DASHBOARDS, ids=lambda path: path.name)
+def test_variables_offer_the_service(settled, path):
+    offered = {
+        name: settled.prometheus.get(f"label/{label}/values", **{"match[]": selector})
+        for name, selector, label in queries.variable_queries(path)
+    }
+    assert "app.main:app" in offered["process"]
+    # The service runs in no pod. "All" must include it nevertheless, as the other tests show.
+    assert offered["namespace"] == offered["pod"] == []
+
+
+@pytest.mark.parametrize("query", [query for query in QUERIES if query.is_share], ids=str)
+def test_shares_lie_between_none_and_all(settled, query):
+    for labels, values in settled.prometheus.values(query):
+        numbers = [value for value in values if not math.isnan(value)]
+        # Both sides of the division are extrapolated to the window, not quite alike.
+        assert all(-0.001 <= number <= 1.05 for number in numbers), (labels, numbers)
+
+
+def test_rules_evaluate_without_errors(settled):
+    groups = settled.prometheus.get("rules")["groups"]
+    rules = [rule for group in groups for rule in group["rules"]]
+    assert rules and [rule["lastError"] for rule in rules if rule.get("lastError")] == []
+
+
+def test_the_alert_finds_the_functions_that_block(settled):
+    """FunctionHoldsLoop is at least pending for the example's two blocking HTTP calls."""
+
+    def holders():
+        groups = settled.prometheus.get("rules", type="alert")["groups"]
+        rules = {rule["name"]: rule for group in groups for rule in group["rules"]}
+        alerts = rules["FunctionHoldsLoop"]["alerts"]
+        return {alert["labels"]["function"] for alert in alerts}
+
+    expected = {"recognise_text", "send_audit_record"}
+    wait_until(lambda: expected <= holders(), PATIENCE_SECONDS, f"alerts for {expected}")
+    assert "compress_image" not in holders(), "computing is not blocking"
+
+
+def test_no_label_of_the_agent_is_renamed(settled):
+    """With honor_labels no series has an exported_… label."""
+    labels = settled.prometheus.get("labels")
+    assert [label for label in labels if re.match("exported_", label)] == []
