@@ -178,11 +178,11 @@ Options::Options(CLI::App& command) {
   for (const Option& option : kOptions) {
     auto& given = given_.emplace_back(std::make_unique<Given>(Given{&option, {}}));
     CLI::Option* declared = command.add_option(option.names, given->values, help_of(option));
-    declared->type_name(option.value)->type_size(1)->allow_extra_args(false);
+    declared->type_name(option.value)->type_size(1)->allow_extra_args(option.repeated);
     // Of a flag given twice the last one counts, as with most commands, so that scripts can append.
     declared->multi_option_policy(option.repeated ? CLI::MultiOptionPolicy::TakeAll
                                                   : CLI::MultiOptionPolicy::TakeLast);
-    if (option.repeated) declared->expected(1, CLI::detail::expected_max_vector_size);
+    declared->expected(1, option.repeated ? CLI::detail::expected_max_vector_size : 1);
   }
 }
 

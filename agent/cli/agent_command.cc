@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/agent_command.h"
+
+#include <csignal>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "cli/stop_signals.h"
+#include "exposition/build_info.h"
+#include "exposition/http_server.h"
+#include "session/session.h"
+
+namespace loopstall::cli {
+namespace {
+
+exposition::HttpOptions http_options(const config::Config& config) {
+  exposition::HttpOptions options;
+  options.listen = config.listen;
+  options.admin_listen = config.admin_listen;
+  return options;
+}
+
+/// 0.0.0.0:9877 -> 0.0.0.0
+std::string address_of(const std::string& listen) { return listen.substr(0, listen.rfind(':')); }
+
+void log_start(const config::Config& config, const exposition::HttpServer& server) {
+  base::log_info("loopstall {} measures; metrics at http://{}:{}/metrics, page at http://{}:{}/",
+                 exposition::this_build().version, address_of(config.listen), server.public_port(),
+                 address_of(config.admin_listen), server.admin_port());
+}
+
+}  // namespace
+
+base::Result<void> run_agent(const config::Config& config) {
+  base::set_log_level(config.log_level);
+  // A reader of the stall log or of a response may go away; the write's error says so.
+  std::signal(SIGPIPE, SIG_IGN);
+  StopSignals signals;
+  const base::Clock& clock = base::system_clock();
+
+  // The measurement before the ports: a probe of the agent that gets an answer finds it measuring.
+  // Until the first scan is done, /readyz says so.
+  auto started = session::Session::start(config, clock);
+  if (!started) return tl::unexpected(started.error());
+  const std::shared_ptr<session::Session> session = std::move(*started);
+
+  auto server = exposition::HttpServer::start(http_options(config), session, clock);
+  if (!server) return tl::unexpected(server.error());
+  log_start(config, **server);
+
+  const int signal = signals.wait();
+  base::log_info("stops on signal {}", signal);
+  session->stop();
+  return {};
+}
+
+}  // namespace loopstall::cli

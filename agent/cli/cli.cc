@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/cli.h"
+
+#include "cli/agent_command.h"
+#include "cli/command_line.h"
+#include "cli/version_command.h"
+#include "config/options.h"
+
+namespace loopstall::cli {
+
+int run(int argc, char** argv) {
+  return run_command_line(
+      argc, argv, Commands{.agent = run_agent, .version = print_version},
+      config::process_environment);
+}
+
+}  // namespace loopstall::cli

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/command_line.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <array>
+#include <cstdio>
+#include <exception>
+#include <string>
+#include <string_view>
+
+#include "cli/unknown_word.h"
+
+namespace loopstall::cli {
+namespace {
+
+using base::ErrorKind;
+using base::fail;
+using base::Result;
+
+constexpr int kInternalStatus = 1;
+constexpr int kUsageStatus = 2;
+constexpr int kEnvironmentStatus = 3;
+
+constexpr const char* kDescription =
+    "Finds the event loops on this machine, measures each turn of them from outside, and says\n"
+    "which function held them, for how long, and waiting for what.";
+
+constexpr const char* kFooter =
+    "Exit status: 0 after SIGINT or SIGTERM, 2 for a wrong command line, 3 when the machine lacks\n"
+    "something (privileges, BTF, a free port).";
+
+/// The words and their meaning; `agent` and `version` belong to `app`.
+struct Grammar {
+  CLI::App app{kDescription, "loopstall"};
+  CLI::App* agent = nullptr;
+  CLI::App* version = nullptr;
+  bool version_flag = false;
+};
+
+void declare(Grammar& grammar) {
+  grammar.app.footer(kFooter);
+  grammar.app.add_flag("--version", grammar.version_flag, "Print the version and exit");
+  grammar.agent = grammar.app.add_subcommand("agent", "Measure, and serve metrics until stopped");
+  grammar.version = grammar.app.add_subcommand("version", "Print the version");
+  // What CLI11 does not know comes back to us, which can say what was meant.
+  grammar.app.allow_extras();
+  grammar.agent->allow_extras();
+  grammar.version->allow_extras();
+}
+
+/// CLI11 says "--listen: 1 required ADDRESS:PORT missing".
+std::string sentence_of(const CLI::ParseError& error) {
+  const std::string what = error.what();
+  if (dynamic_cast<const CLI::ArgumentMismatch*>(&error) != nullptr) {
+    return fmt::format("{} needs a value", what.substr(0, what.find(':')));
+  }
+  return what.substr(0, what.find('\n'));
+}
+
+Result<void> check_words(const Grammar& grammar) {
+  const std::array<const CLI::App*, 3> commands = {grammar.agent, grammar.version, &grammar.app};
+  for (const CLI::App* command : commands) {
+    const auto unknown = command->remaining();
+    if (!unknown.empty()) {
+      return fail(ErrorKind::usage, "{}", unknown_word_message(*command, unknown.front()));
+    }
+  }
+  return {};
+}
+
+Result<void> dispatch(const Grammar& grammar, const config::Options& options,
+                      const Commands& commands, const config::Environment& environment) {
+  if (auto words = check_words(grammar); !words) return words;
+  if (grammar.version_flag || grammar.version->parsed()) {
+    commands.version();
+    return {};
+  }
+  if (!grammar.agent->parsed()) {
+    return fail(ErrorKind::usage, "a command is needed; loopstall --help lists them");
+  }
+  const auto config = options.config(environment);
+  if (!config) return tl::unexpected(config.error());
+  return commands.agent(*config);
+}
+
+int report(std::string_view sentence, int status) {
+  fmt::print(stderr, "loopstall: {}\n", sentence);
+  return status;
+}
+
+int parse_and_dispatch(int argc, const char* const* argv, const Commands& commands,
+                       const config::Environment& environment) {
+  Grammar grammar;
+  declare(grammar);
+  const config::Options options(*grammar.agent);
+  try {
+    grammar.app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() == 0) return grammar.app.exit(error);  // --help
+    return report(sentence_of(error), kUsageStatus);
+  }
+  const auto done = dispatch(grammar, options, commands, environment);
+  return done ? 0 : report(done.error().message, exit_status(done.error().kind));
+}
+
+}  // namespace
+
+int exit_status(ErrorKind kind) {
+  switch (kind) {
+    case ErrorKind::usage:
+      return kUsageStatus;
+    case ErrorKind::environment:
+    case ErrorKind::target:
+      return kEnvironmentStatus;
+    case ErrorKind::internal:
+      return kInternalStatus;
+  }
+  return kInternalStatus;
+}
+
+int run_command_line(int argc, const char* const* argv, const Commands& commands,
+                     const config::Environment& environment) {
+  try {
+    return parse_and_dispatch(argc, argv, commands, environment);
+  } catch (const std::exception& error) {
+    return report(fmt::format("internal error: {}", error.what()), kInternalStatus);
+  }
+}
+
+}  // namespace loopstall::cli

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <functional>
+
+#include "base/result.h"
+#include "config/config.h"
+#include "config/options.h"
+
+namespace loopstall::cli {
+
+/// What the words can ask for. Tests put their own here.
+struct Commands {
+  std::function<base::Result<void>(const config::Config&)> agent;
+  std::function<void()> version;
+};
+
+/// Reads the words and runs the command; returns the exit status of cli::run().
+int run_command_line(int argc, const char* const* argv, const Commands& commands,
+                     const config::Environment& environment);
+
+/// The exit status that a failure of this kind ends the process with.
+int exit_status(base::ErrorKind kind);
+
+}  // namespace loopstall::cli

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/command_line.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+namespace loopstall::cli {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+struct Outcome {
+  int status = -1;
+  std::string out;
+  std::string err;
+  std::optional<config::Config> agent;  ///< what the agent command was given
+  int versions = 0;                     ///< how often the version was printed
+};
+
+Outcome run_with(std::vector<const char*> words, const base::Result<void>& agent_result = {}) {
+  Outcome outcome;
+  const Commands commands{.agent =
+                              [&](const config::Config& config) {
+                                outcome.agent = config;
+                                return agent_result;
+                              },
+                          .version = [&] { ++outcome.versions; }};
+  words.insert(words.begin(), "loopstall");
+  words.push_back(nullptr);
+  ::testing::internal::CaptureStdout();
+  ::testing::internal::CaptureStderr();
+  outcome.status = run_command_line(static_cast<int>(words.size()) - 1, words.data(), commands,
+                                    [](const char*) { return nullptr; });
+  outcome.out = ::testing::internal::GetCapturedStdout();
+  outcome.err = ::testing::internal::GetCapturedStderr();
+  return outcome;
+}
+
+void expect_usage(const std::vector<const char*>& words, const std::string& sentence) {
+  const Outcome outcome = run_with(words);
+  EXPECT_EQ(outcome.status, 2);
+  EXPECT_EQ(outcome.err, "loopstall: " + sentence + "\n");
+  EXPECT_EQ(outcome.out, "");
+  EXPECT_FALSE(outcome.agent.has_value()) << "nothing runs after a wrong word";
+}
+
+TEST(CommandLine, AgentGetsItsConfiguration) {
+  const Outcome outcome = run_with({"agent", "--stall-threshold", "200ms", "-p", "7"});
+  EXPECT_EQ(outcome.status, 0);
+  EXPECT_EQ(outcome.err, "");
+  ASSERT_TRUE(outcome.agent.has_value());
+  EXPECT_EQ(outcome.agent->stall_threshold_ns, 200'000'000u);
+  EXPECT_EQ(outcome.agent->pids, std::vector<uint32_t>{7});
+}
+
+TEST(CommandLine, VersionAsCommandAndAsFlag) {
+  for (const char* word : {"version", "--version"}) {
+    const Outcome outcome = run_with({word});
+    EXPECT_EQ(outcome.status, 0) << word;
+    EXPECT_EQ(outcome.versions, 1) << word;
+  }
+}
+
+TEST(CommandLine, HelpGoesToStandardOutput) {
+  const Outcome general = run_with({"--help"});
+  EXPECT_EQ(general.status, 0);
+  EXPECT_THAT(general.out, HasSubstr("agent"));
+  EXPECT_THAT(general.out, HasSubstr("version"));
+  const Outcome agent = run_with({"agent", "--help"});
+  EXPECT_EQ(agent.status, 0);
+  EXPECT_THAT(agent.out, HasSubstr("--stall-threshold"));
+  EXPECT_FALSE(agent.agent.has_value());
+}
+
+TEST(CommandLine, UnknownOptions) {
+  expect_usage({"agent", "--lisen", "127.0.0.1:1"},
+               "loopstall agent has no option \"--lisen\"; did you mean --listen?");
+  expect_usage({"agent", "--stall_threshold=1s"},
+               "loopstall agent has no option \"--stall_threshold\"; "
+               "did you mean --stall-threshold?");
+  expect_usage({"agent", "--frobnicate"},
+               "loopstall agent has no option \"--frobnicate\"; loopstall agent --help lists them");
+  expect_usage({"agent", "-z"},
+               "loopstall agent has no option \"-z\"; loopstall agent --help lists them");
+  expect_usage({"--versoin"}, "loopstall has no option \"--versoin\"; did you mean --version?");
+}
+
+TEST(CommandLine, AnUnknownOptionBeforeAKnownOne) {
+  expect_usage({"agent", "--bogus", "--sample-rate", "10"},
+               "loopstall agent has no option \"--bogus\"; loopstall agent --help lists them");
+}
+
+TEST(CommandLine, UnknownCommands) {
+  expect_usage({"agnet"}, "there is no command \"agnet\"; did you mean agent?");
+  expect_usage({"frobnicate"}, "there is no command \"frobnicate\"; loopstall --help lists them");
+  expect_usage({}, "a command is needed; loopstall --help lists them");
+}
+
+TEST(CommandLine, ArgumentsThatNobodyAskedFor) {
+  expect_usage({"agent", "1234"},
+               "loopstall agent takes no argument \"1234\"; loopstall agent --help lists its "
+               "options");
+}
+
+TEST(CommandLine, MissingValues) {
+  expect_usage({"agent", "--listen"}, "--listen needs a value");
+  expect_usage({"agent", "--pid"}, "--pid needs a value");
+}
+
+TEST(CommandLine, WrongValues) {
+  expect_usage({"agent", "--stall-threshold", "100"},
+               "--stall-threshold needs a duration with a unit, such as 100ms, not '100'");
+}
+
+TEST(CommandLine, WordsCannotDriveTheTerminal) {
+  const Outcome outcome = run_with({"agent", "--a\x1b[31m\nb"});
+  EXPECT_EQ(outcome.status, 2);
+  EXPECT_THAT(outcome.err, StartsWith("loopstall: loopstall agent has no option"));
+  EXPECT_EQ(outcome.err.find('\x1b'), std::string::npos);
+  EXPECT_EQ(outcome.err.find('\n'), outcome.err.size() - 1);
+}
+
+TEST(CommandLine, TheKindOfFailureIsTheExitStatus) {
+  using base::ErrorKind;
+  for (const auto& [kind, status] : std::vector<std::pair<ErrorKind, int>>{
+           {ErrorKind::usage, 2}, {ErrorKind::environment, 3}, {ErrorKind::internal, 1}}) {
+    const Outcome outcome = run_with({"agent"}, base::fail(kind, "port {} is busy", 9877));
+    EXPECT_EQ(outcome.status, status);
+    EXPECT_EQ(outcome.err, "loopstall: port 9877 is busy\n");
+  }
+}
+
+TEST(CommandLine, AnExceptionIsADefectOfOurs) {
+  const Commands commands{
+      .agent = [](const config::Config&) -> base::Result<void> { throw std::runtime_error("bad"); },
+      .version = [] {}};
+  const char* words[] = {"loopstall", "agent", nullptr};
+  ::testing::internal::CaptureStderr();
+  EXPECT_EQ(run_command_line(2, words, commands, [](const char*) { return nullptr; }), 1);
+  EXPECT_EQ(::testing::internal::GetCapturedStderr(), "loopstall: internal error: bad\n");
+}
+
+}  // namespace
+}  // namespace loopstall::cli
