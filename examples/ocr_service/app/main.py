@@ -52,10 +52,13 @@ async def upload(file: UploadFile) -> Dict[str, Any]:
         )
     watch.lap("recognise_text")
 
-    if settings.holds_loop("image"):
-        compressed = images.compress_image(original)
-    else:
-        compressed = await resources.workers.run(images.compress_image, original)
+    try:
+        if settings.holds_loop("image"):
+            compressed = images.compress_image(original)
+        else:
+            compressed = await resources.workers.run(images.compress_image, original)
+    except images.NotAnImage as error:
+        raise HTTPException(status_code=400, detail=str(error)) from error
     watch.lap("compress_image")
 
     record = {"event": "upload", "name": file.filename, "sha256": compressed.sha256}

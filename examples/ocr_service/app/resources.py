@@ -6,7 +6,7 @@ from typing import Any, Optional
 
 from app.services import archive, search_index
 from app.settings import Settings
-from app.workers import WorkerPool
+from app.workers import WorkerPool, start_threads
 
 
 class Resources:
@@ -23,6 +23,7 @@ class Resources:
     async def open(self) -> None:
         """Opens what the chosen forms need, so that no request pays for it."""
         settings = self.settings
+        start_threads()
         await asyncio.to_thread(self.archive.create)
         if not settings.holds_loop("recognise") or not settings.holds_loop("log"):
             self.http_client = _new_http_client()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The worker processes that take CPU work off the event loop."""
+"""The worker processes and threads that take work off the event loop."""
 
 import asyncio
 import concurrent.futures
@@ -12,6 +12,17 @@ import time
 from typing import Any, Callable
 
 _WARM_UP_SECONDS = 0.2
+_THREADS = 8
+
+
+def start_threads() -> None:
+    """Gives asyncio.to_thread threads that run already: a thread's start waits for the new thread,
+    on the event loop, which takes tens of milliseconds where all CPUs are busy."""
+    executor = concurrent.futures.ThreadPoolExecutor(_THREADS, thread_name_prefix="to_thread")
+    all_started = threading.Barrier(_THREADS)
+    for _ in range(_THREADS):
+        executor.submit(all_started.wait)
+    asyncio.get_running_loop().set_default_executor(executor)
 
 
 class WorkerPool:

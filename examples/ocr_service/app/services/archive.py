@@ -74,7 +74,10 @@ def scan_mapped_archive(path: str, cold: bool) -> int:
             os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
         with mmap.mmap(file.fileno(), _MAPPED_BYTES, prot=mmap.PROT_READ) as mapped:
             mapped.madvise(mmap.MADV_RANDOM)  # no read-ahead: a cold page is a major fault
-            return sum(mapped[offset] for offset in range(0, _MAPPED_BYTES, mmap.PAGESIZE))
+            total = 0
+            for offset in range(0, _MAPPED_BYTES, mmap.PAGESIZE):
+                total += mapped[offset]
+            return total
 
 
 def _block(number: int) -> bytes:

@@ -12,11 +12,10 @@ _MAX_BODY_BYTES = 100_000_000
 
 def summarise(document: Any) -> Dict[str, Any]:
     """The number of items and the last item's identifier. Raises ValueError for another shape."""
-    try:
-        items = document["items"]
-    except (KeyError, TypeError) as error:
-        raise ValueError("The document has no items.") from error
-    return {"items": len(items), "last": items[-1]["id"] if items else None}
+    items = document.get("items") if isinstance(document, dict) else None
+    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items[-1:]):
+        raise ValueError("The document has no list of items.")
+    return {"items": len(items), "last": items[-1].get("id") if items else None}
 
 
 class SharedBody:
