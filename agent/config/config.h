@@ -19,8 +19,8 @@ enum class HookMode : uint8_t {
 /// Everything a user can decide. Made and validated by Options in config/options.h, and
 /// then passed around as const: nothing changes it while the agent runs.
 struct Config {
-  std::string listen = "0.0.0.0:9877";          ///< IPv4 address:port of /metrics
-  std::string admin_listen = "127.0.0.1:9878";  ///< IPv4 address:port of the page and the API
+  std::string listen = "0.0.0.0:9877";          ///< address:port of /metrics
+  std::string admin_listen = "127.0.0.1:9878";  ///< address:port of the page and the API
   uint64_t stall_threshold_ns = 100'000'000;    ///< a turn this long is a stall
   uint64_t min_block_ns = 1'000'000;            ///< blocks this long are sent exactly
   uint32_t sample_rate_hz = 99;                 ///< clock ticks per second of CPU time

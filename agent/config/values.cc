@@ -55,9 +55,11 @@ constexpr std::array<Choice<base::LogLevel>, 4> kLogLevels = {
      {"warning", base::LogLevel::warning},
      {"error", base::LogLevel::error}}};
 
-bool is_ipv4(const std::string& address) {
-  in_addr parsed{};
-  return inet_pton(AF_INET, address.c_str(), &parsed) == 1;
+bool is_ip_address(const std::string& address) {
+  const bool bracketed = address.starts_with('[') && address.ends_with(']');
+  const std::string bare = bracketed ? address.substr(1, address.size() - 2) : address;
+  in6_addr parsed{};
+  return inet_pton(bracketed ? AF_INET6 : AF_INET, bare.c_str(), &parsed) == 1;
 }
 
 }  // namespace
@@ -95,9 +97,9 @@ base::Result<std::string> listen_value(std::string_view name, std::string_view t
   std::string address(text.substr(0, colon));
   if (address.empty()) address = "0.0.0.0";
   if (address == "localhost") address = "127.0.0.1";
-  if (!is_ipv4(address)) {
-    return fail(ErrorKind::usage, "{} needs an IPv4 address before the port, not '{}'", name,
-                address);
+  if (!is_ip_address(address)) {
+    return fail(ErrorKind::usage, "{} needs an IP address before the port ([…] for IPv6), not '{}'",
+                name, address);
   }
   return fmt::format("{}:{}", address, *parse_number<uint16_t>(text.substr(colon + 1)));
 }

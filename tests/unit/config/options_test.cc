@@ -192,10 +192,12 @@ TEST(Options, ListenAddresses) {
             "--listen needs an address and a port, such as 0.0.0.0:9877, not '9877'");
   EXPECT_EQ(refusal({"--listen", "0.0.0.0:65536"}),
             "--listen needs an address and a port, such as 0.0.0.0:9877, not '0.0.0.0:65536'");
-  EXPECT_EQ(refusal({"--listen", "[::1]:9877"}),
-            "--listen needs an IPv4 address before the port, not '[::1]'");
-  EXPECT_EQ(refusal({"--listen", "example.org:9877"}),
-            "--listen needs an IPv4 address before the port, not 'example.org'");
+  EXPECT_EQ(parsed({"--listen", "[::1]:9877"}).listen, "[::1]:9877");
+  for (const char* address : {"example.org", "::1", "[127.0.0.1]", "[::1", "1.2.3", "[]"}) {
+    EXPECT_EQ(refusal({"--listen", fmt::format("{}:9877", address)}),
+              fmt::format("--listen needs an IP address before the port ([…] for IPv6), not '{}'",
+                          address));
+  }
 }
 
 }  // namespace

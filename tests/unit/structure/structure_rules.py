@@ -38,7 +38,7 @@ LIBRARY_HOMES = [
     (re.compile(r"^CLI/.*$"), {"config", "cli"}),
     (re.compile(r"^yaml-cpp/.*$"), {"config"}),
     (re.compile(r"^spdlog/.*$"), {"base"}),
-    (re.compile(r"^(libelf|gelf|elf|elfutils/.*)\.h$"), {"host"}),
+    (re.compile(r"^(libelf|gelf|elfutils/.*)\.h$"), {"host"}),
 ]
 
 # BPF programs meet user space in bpf/wire alone; wire itself knows nothing of either side.
