@@ -1,0 +1,430 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * The account of a loop: every nanosecond of its life goes into exactly one accumulator, at the
+ * event that ends the span. No accumulator is computed as a remainder.
+ */
+#ifndef LOOPSTALL_ACCOUNT_BPF_H
+#define LOOPSTALL_ACCOUNT_BPF_H
+
+#include "causes.bpf.h"
+#include "health.bpf.h"
+#include "maps.bpf.h"
+#include "python_walk.bpf.h"
+
+#define compiler_barrier() asm volatile("" ::: "memory")
+
+/*
+ * x86 keeps stores in order, so a compiler barrier is enough there. BPF has no store barrier that
+ * clang 14 emits; an atomic exchange is a full barrier on arm64.
+ */
+static __always_inline void write_begin(struct ls_slot *slot)
+{
+	if (!slot)
+		return;
+#if defined(__TARGET_ARCH_x86)
+	slot->seq++;
+	compiler_barrier();
+#else
+	__sync_fetch_and_add(&slot->seq, 1);
+#endif
+}
+
+static __always_inline void write_end(struct ls_slot *slot)
+{
+	if (!slot)
+		return;
+#if defined(__TARGET_ARCH_x86)
+	compiler_barrier();
+	slot->seq++;
+#else
+	__sync_fetch_and_add(&slot->seq, 1);
+#endif
+}
+
+static __always_inline __u64 span(__u64 from, __u64 to)
+{
+	return to > from ? to - from : 0;
+}
+
+static __always_inline __u64 run_delay_of(struct task_struct *task)
+{
+	return BPF_CORE_READ(task, sched_info.run_delay);
+}
+
+static __always_inline void add_busy(struct thread_state *thread, struct ls_slot *slot, __u32 cause,
+				     __u64 ns)
+{
+	if (cause >= LS_CAUSES)
+		cause = LS_OTHER;
+	thread->turn_cause_ns[cause] += ns;
+	if (slot)
+		slot->busy_ns[cause] += ns;
+}
+
+static __always_inline void add_syscall(struct ls_slot *slot, __u32 number, __u64 ns)
+{
+	__u32 i, at;
+
+	if (!slot || number == LS_NO_SYSCALL || !ns)
+		return;
+	for (i = 0; i < 4; i++) {
+		at = (number + i) & (LS_SYSCALL_ENTRIES - 1);
+		if (!slot->syscalls[at].number_plus_one)
+			slot->syscalls[at].number_plus_one = number + 1;
+		if (slot->syscalls[at].number_plus_one == number + 1) {
+			slot->syscalls[at].blocked_ns += ns;
+			return;
+		}
+	}
+	slot->syscall_other_ns += ns;
+}
+
+/* ---- off-CPU spans ----------------------------------------------------------------------------- */
+
+static __always_inline __u64 random_below(__u64 limit)
+{
+	return ((__u64)bpf_get_prandom_u32() * limit) >> 32;
+}
+
+/*
+ * Short spans are sampled by strata: laid end to end, their time is cut into cells of
+ * min_block_ns; in each cell one uniformly random point is drawn, and the span that covers it
+ * stands for the whole cell. Unbiased on any pattern; a fixed or random threshold on accumulated
+ * time is not (docs/decisions/0004).
+ */
+static __always_inline __u64 sampled_weight(struct thread_state *thread, __u64 length)
+{
+	__u64 cell = min_block_ns, weight = 0, position = thread->cell_position_ns + length;
+
+	if (!thread->cell_target_ns)
+		thread->cell_target_ns = 1 + random_below(cell);
+	if (thread->cell_position_ns < thread->cell_target_ns && position >= thread->cell_target_ns)
+		weight += cell;
+	if (position >= cell) {
+		position -= cell;
+		thread->cell_target_ns = 1 + random_below(cell);
+		if (position >= thread->cell_target_ns)
+			weight += cell;
+	}
+	thread->cell_position_ns = position;
+	return weight;
+}
+
+static __always_inline void send_block(struct thread_state *thread, struct task_struct *task,
+				       __u64 blocked, __u64 runqueue)
+{
+	__u64 length = blocked + runqueue, weight = 0;
+	struct ls_stack_event *event, *holder;
+	__u32 slot = thread->slot;
+
+	if (thread->status != THREAD_LOOP)
+		return;
+	if (length < min_block_ns) {
+		weight = sampled_weight(thread, length);
+		if (!weight)
+			return;
+	}
+	event = bpf_map_lookup_elem(&loop_stacks, &slot);
+	holder = bpf_map_lookup_elem(&holder_stacks, &slot);
+	if (!event || !holder)
+		return;
+	if (!thread->off_has_stack) {
+		event->frame_count = 0;
+		event->walk_error = LS_WALK_NO_PROCESS;
+		holder->frame_count = 0;
+	}
+	fill_header(&event->header, LS_EVENT_BLOCK, thread, task, thread->off_end_ns);
+	event->start_ns = thread->accounted_ns;
+	event->blocked_ns = blocked;
+	event->runqueue_ns = runqueue;
+	event->weight_ns = weight;
+	event->cause = thread->off_cause;
+	event->syscall = thread->off_syscall;
+	event->fd_kind = thread->off_fd_kind;
+	if (thread->off_cause == LS_GIL && holder->frame_count) {
+		fill_header(&holder->header, LS_EVENT_HOLDER, thread, task, thread->off_end_ns);
+		send_event(holder, stack_event_size(holder), LS_LOST_HOLDER);
+	}
+	send_event(event, stack_event_size(event), LS_LOST_BLOCK);
+	thread->turn_has_events = 1;
+}
+
+/*
+ * Closes the off-CPU span that ended at off_end_ns. How much of it was waiting for a CPU is in the
+ * scheduler's own book, which is complete only after the switch-in: hence at the next event.
+ */
+static __always_inline void settle_off_cpu(struct thread_state *thread, struct ls_slot *slot,
+					   struct task_struct *task)
+{
+	__u64 length, runqueue, blocked;
+
+	if (!thread->off_cpu || !thread->off_end_ns)
+		return;
+	length = span(thread->accounted_ns, thread->off_end_ns);
+	runqueue = length;
+	if (!thread->off_preempted) {
+		runqueue = span(thread->off_run_delay, run_delay_of(task));
+		if (runqueue > length)
+			runqueue = length;
+	}
+	blocked = length - runqueue;
+	add_busy(thread, slot, thread->off_cause, blocked);
+	add_busy(thread, slot, LS_RUNQUEUE, runqueue);
+	add_syscall(slot, thread->off_preempted ? LS_NO_SYSCALL : thread->off_syscall, blocked);
+	send_block(thread, task, blocked, runqueue);
+	thread->off_cpu = 0;
+	thread->accounted_ns += length;
+	if (slot) {
+		slot->accounted_ns = thread->accounted_ns;
+		slot->switched_in_ns = 0;
+	}
+}
+
+/* Inside write_begin/write_end: brings the account up to `now` for a thread that is running. */
+static __always_inline void account_running(struct thread_state *thread, struct ls_slot *slot,
+					    struct task_struct *task, __u64 now)
+{
+	settle_off_cpu(thread, slot, task);
+	add_busy(thread, slot, LS_CPU, span(thread->accounted_ns, now));
+	thread->accounted_ns = now;
+	if (slot)
+		slot->accounted_ns = now;
+}
+
+static __always_inline void capture_stacks(struct thread_state *thread, bool waits_for_gil)
+{
+	struct walk_buffers *buffers = buffers_of(BUFFERS_OF_HOOKS);
+	struct ls_stack_event *event, *holder;
+	__u32 index = thread->slot;
+
+	event = bpf_map_lookup_elem(&loop_stacks, &index);
+	holder = bpf_map_lookup_elem(&holder_stacks, &index);
+	if (!event || !holder || !buffers)
+		return;
+	event->header.turn_number = thread->turn_number;
+	holder->frame_count = 0;
+	walk_own_stack(thread, event, buffers);
+	if (waits_for_gil)
+		walk_gil_holder(thread, holder, buffers);
+	thread->off_has_stack = 1;
+}
+
+static __always_inline void leave_cpu(struct thread_state *thread, struct ls_slot *slot,
+				      struct task_struct *task, bool preempted, __u32 state,
+				      __u64 now)
+{
+	struct off_cpu_reason reason = {};
+
+	write_begin(slot);
+	account_running(thread, slot, task, now);
+	reason_for_leaving(&reason, thread, task, preempted, state);
+	thread->off_cpu = 1;
+	thread->off_end_ns = 0;
+	thread->off_preempted = preempted || !state;
+	thread->off_run_delay = run_delay_of(task);
+	thread->off_cause = reason.cause;
+	thread->off_syscall = reason.syscall;
+	thread->off_fd_kind = reason.fd_kind;
+	thread->off_has_stack = 0;
+	if (slot) {
+		slot->state = LS_SLOT_OFF_CPU;
+		slot->current_cause = reason.cause;
+		slot->current_syscall = reason.syscall;
+		/* At every switch-out: how long the block will be is not known yet, and at the
+		 * switch-in its memory is not mapped. */
+		capture_stacks(thread, reason.cause == LS_GIL);
+	}
+	write_end(slot);
+}
+
+static __always_inline void enter_cpu(struct thread_state *thread, struct ls_slot *slot, __u64 now)
+{
+	if (!thread->off_cpu || thread->off_end_ns)
+		return;
+	write_begin(slot);
+	thread->off_end_ns = now;
+	if (slot) {
+		slot->state = LS_SLOT_RUNNING;
+		slot->switched_in_ns = now;
+	}
+	write_end(slot);
+}
+
+/* ---- turns ------------------------------------------------------------------------------------- */
+
+static __always_inline __u32 bucket_of(__u64 ns)
+{
+	/* Inclusive upper bounds, as `le` demands; the same list as kBucketBoundsNs. */
+	if (ns <= 50000000ull) {
+		if (ns <= 5000000ull)
+			return ns <= 1000000ull ? 0 : ns <= 2500000ull ? 1 : 2;
+		return ns <= 10000000ull ? 3 : ns <= 25000000ull ? 4 : 5;
+	}
+	if (ns <= 1000000000ull) {
+		if (ns <= 250000000ull)
+			return ns <= 100000000ull ? 6 : 7;
+		return ns <= 500000000ull ? 8 : 9;
+	}
+	if (ns <= 5000000000ull)
+		return ns <= 2500000000ull ? 10 : 11;
+	return ns <= 10000000000ull ? 12 : ns <= 30000000000ull ? 13 : 14;
+}
+
+/* The cause that took most; being stopped is nobody's stall. */
+static __always_inline __u32 dominant_cause(const struct thread_state *thread)
+{
+	__u32 cause, best = LS_CPU;
+
+	for (cause = 1; cause < LS_CAUSES; cause++)
+		if (cause != LS_STOPPED && thread->turn_cause_ns[cause] > thread->turn_cause_ns[best])
+			best = cause;
+	return best;
+}
+
+static __always_inline void clear_turn(struct thread_state *thread)
+{
+	__builtin_memset(thread->turn_cause_ns, 0, sizeof(thread->turn_cause_ns));
+	thread->turn_flags = 0;
+	thread->turn_has_events = 0;
+	thread->in_turn = 0;
+	thread->turn_start_ns = 0;
+}
+
+static __always_inline void show_turn(const struct thread_state *thread, struct ls_slot *slot)
+{
+	slot->state = LS_SLOT_RUNNING;
+	slot->accounted_ns = thread->accounted_ns;
+	slot->switched_in_ns = 0;
+	slot->turn_start_ns = thread->turn_start_ns;
+	slot->turn_number = thread->turn_number;
+	slot->turn_flags = thread->turn_flags;
+}
+
+/* `runqueue` of the time before `now` was spent waiting for a CPU and belongs to the turn. */
+static __always_inline void begin_turn(struct thread_state *thread, struct ls_slot *slot, __u64 now,
+				       __u64 runqueue)
+{
+	clear_turn(thread);
+	thread->in_turn = 1;
+	thread->turn_number++;
+	thread->turn_start_ns = now - runqueue;
+	thread->accounted_ns = now;
+	thread->off_cpu = 0;
+	if (slot)
+		show_turn(thread, slot);
+	add_busy(thread, slot, LS_RUNQUEUE, runqueue);
+}
+
+static __always_inline void send_turn_end(struct thread_state *thread, struct task_struct *task,
+					  __u64 now, __u32 is_stall, __u32 dominant)
+{
+	struct ls_turn_event event = {};
+
+	fill_header(&event.header, LS_EVENT_TURN_END, thread, task, now);
+	event.start_ns = thread->turn_start_ns;
+	__builtin_memcpy(event.cause_ns, thread->turn_cause_ns, sizeof(event.cause_ns));
+	event.phase = thread->phase;
+	event.flags = thread->turn_flags;
+	event.is_stall = is_stall;
+	event.dominant_cause = dominant;
+	send_event(&event, sizeof(event), LS_LOST_TURN_END);
+}
+
+/* Startup ends when the loop first waits with its listening socket in place. */
+static __always_inline void update_phase(struct thread_state *thread, struct ls_slot *slot,
+					 struct task_struct *task, __u64 now)
+{
+	/* A scan costs up to some 10 us: at most one in 5 ms. */
+	if (thread->phase != LS_STARTUP || now - thread->listen_check_ns < 5000000)
+		return;
+	thread->listen_check_ns = now;
+	if (now - thread->birth_ns >= startup_limit_ns || waits_for_connections(task, thread->home_file))
+		thread->phase = LS_SERVING;
+	slot->phase = thread->phase;
+}
+
+static __always_inline void end_turn(struct thread_state *thread, struct ls_slot *slot,
+				     struct task_struct *task, __u64 now)
+{
+	__u64 length = span(thread->turn_start_ns, now);
+	__u32 dominant = dominant_cause(thread), is_stall;
+
+	is_stall = thread->phase == LS_SERVING &&
+		   length >= stall_threshold_ns + thread->turn_cause_ns[LS_STOPPED];
+	if (thread->phase == LS_STARTUP) {
+		slot->startup_ns += length;
+	} else {
+		slot->turn_sum_ns += length;
+		{
+		__u32 bucket = bucket_of(length);
+
+		if (bucket < LS_BUCKETS)
+			slot->turn_buckets[bucket]++;
+	}
+	}
+	if (is_stall && dominant < LS_CAUSES) {
+		slot->stalls[dominant]++;
+		slot->stall_ns[dominant] += length;
+	}
+	/* A healthy turn sends nothing. */
+	if (is_stall || thread->turn_has_events || thread->tick_turn_number == thread->turn_number)
+		send_turn_end(thread, task, now, is_stall, dominant);
+	thread->ended_stall = is_stall;
+	clear_turn(thread);
+}
+
+static __always_inline void enter_home_wait(struct thread_state *thread, struct ls_slot *slot,
+					    struct task_struct *task, __u64 now)
+{
+	write_begin(slot);
+	if (thread->in_turn) {
+		account_running(thread, slot, task, now);
+		end_turn(thread, slot, task, now);
+	} else {
+		/* It was in the wait and came back without an exit that we saw (a lost hook). */
+		slot->idle_ns += span(thread->accounted_ns, now);
+	}
+	thread->accounted_ns = now;
+	slot->accounted_ns = now;
+	slot->state = LS_SLOT_IDLE;
+	slot->turn_start_ns = 0;
+	thread->in_home_wait = 1;
+	thread->wait_enter_ns = now;
+	thread->wait_run_delay = run_delay_of(task);
+	update_phase(thread, slot, task, now);
+	write_end(slot);
+}
+
+/*
+ * Idle ends at the wake-up that ends the wait; from there to the return it waited for a CPU, and
+ * that belongs to the turn that starts.
+ */
+static __always_inline void leave_home_wait(struct thread_state *thread, struct ls_slot *slot,
+					    struct task_struct *task, __s64 result, __u64 now)
+{
+	__u64 length = span(thread->accounted_ns, now);
+	__u64 runqueue = span(thread->wait_run_delay, run_delay_of(task));
+
+	if (runqueue > length)
+		runqueue = length;
+	write_begin(slot);
+	slot->idle_ns += length - runqueue;
+	if (result > 0) {
+		slot->ready_events += result;
+		if (thread->ended_stall)
+			slot->delayed_events += result;
+	}
+	if (thread->ended_stall) {
+		struct ls_delayed_event event = {};
+
+		fill_header(&event.header, LS_EVENT_DELAYED, thread, task, now);
+		event.count = result > 0 ? result : 0;
+		send_event(&event, sizeof(event), LS_LOST_TURN_END);
+	}
+	thread->ended_stall = 0;
+	thread->in_home_wait = 0;
+	begin_turn(thread, slot, now, runqueue);
+	write_end(slot);
+}
+
+#endif

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * Why a thread leaves the CPU: from its state and its saved registers. No system-call hook is
+ * needed; the number and arguments of the call that it sleeps in are in its registers.
+ */
+#ifndef LOOPSTALL_CAUSES_BPF_H
+#define LOOPSTALL_CAUSES_BPF_H
+
+#include "files.bpf.h"
+#include "maps.bpf.h"
+
+struct off_cpu_reason {
+	__u32 cause;
+	__u32 syscall;
+	__u32 fd_kind;
+};
+
+struct user_pollfd {
+	__s32 fd;
+	__s16 events;
+	__s16 revents;
+};
+
+#define MAX_POLLED 8
+#define MAX_SET_WORDS 16
+
+/* The first polled descriptor stands for all; none at all is a sleep. */
+static __always_inline __s32 first_polled(__u64 array, __u64 count)
+{
+	struct user_pollfd entry;
+	__u32 i;
+
+	for (i = 0; i < MAX_POLLED && i < count; i++) {
+		if (bpf_probe_read_user(&entry, sizeof(entry), (void *)(array + i * sizeof(entry))))
+			return -1;
+		if (entry.fd >= 0)
+			return entry.fd;
+	}
+	return -1;
+}
+
+static __always_inline __s32 first_in_set(__u64 set, __u64 count)
+{
+	__u64 word;
+	__u32 i, bit;
+
+	if (!set)
+		return -1;
+	for (i = 0; i < MAX_SET_WORDS && i * 64 < count; i++) {
+		if (bpf_probe_read_user(&word, sizeof(word), (void *)(set + i * 8)))
+			return -1;
+		if (!word)
+			continue;
+		/* Binary search for the lowest bit: there is no such BPF instruction. */
+		bit = 0;
+		if (!(word & 0xffffffff)) { bit += 32; word >>= 32; }
+		if (!(word & 0xffff)) { bit += 16; word >>= 16; }
+		if (!(word & 0xff)) { bit += 8; word >>= 8; }
+		if (!(word & 0xf)) { bit += 4; word >>= 4; }
+		if (!(word & 0x3)) { bit += 2; word >>= 2; }
+		if (!(word & 0x1)) bit += 1;
+		return i * 64 + bit;
+	}
+	return -1;
+}
+
+static __always_inline __s32 first_selected(struct pt_regs *regs)
+{
+	__u64 count = syscall_argument(regs, 0);
+	__s32 fd;
+
+	/* A program may select without descriptors: an old form of sleep. */
+	if (!count)
+		return -1;
+	fd = first_in_set(syscall_argument(regs, 1), count);
+	return fd >= 0 ? fd : first_in_set(syscall_argument(regs, 2), count);
+}
+
+static __always_inline void reason_by_file(struct off_cpu_reason *reason, struct file *file)
+{
+	reason->fd_kind = file_kind(file);
+	if (reason->fd_kind == LS_FD_EPOLL) {
+		struct file *watched = watched_file(file);
+
+		reason->cause = watched ? cause_of_kind(file_kind(watched)) : LS_SLEEP;
+		return;
+	}
+	reason->cause = cause_of_kind(reason->fd_kind);
+}
+
+static __always_inline void reason_by_fd_or_sleep(struct off_cpu_reason *reason,
+						  struct task_struct *task, __s32 fd)
+{
+	if (fd < 0)
+		reason->cause = LS_SLEEP;
+	else
+		reason_by_file(reason, task_file(task, fd));
+}
+
+static __always_inline bool is_in_gil(const struct thread_state *thread, __u64 address)
+{
+	__u32 row = thread->layout;
+	const struct ls_python_layout *layout;
+
+	if (!thread->gil)
+		return false;
+	layout = bpf_map_lookup_elem(&python_layouts, &row);
+	return layout && address >= thread->gil + layout->gil_first_word &&
+	       address < thread->gil + layout->gil_size;
+}
+
+/* A global function, verified once; the thread that leaves the CPU is the current one. */
+__noinline int reason_of_syscall(struct off_cpu_reason *reason, struct thread_state *thread)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct pt_regs *regs = user_regs_of(task);
+	__u32 number, *rule;
+
+	if (!reason || !thread)
+		return 0;
+	number = reason->syscall;
+	rule = bpf_map_lookup_elem(&syscall_rules, &number);
+	switch (rule ? *rule : LS_RULE_OTHER) {
+	case LS_RULE_SLEEP: reason->cause = LS_SLEEP; break;
+	case LS_RULE_NETWORK: reason->cause = LS_NETWORK; break;
+	case LS_RULE_FILE: reason->cause = LS_FILE; break;
+	case LS_RULE_LOCK: reason->cause = LS_LOCK; break;
+	case LS_RULE_PROCESS: reason->cause = LS_PROCESS; break;
+	case LS_RULE_MEMORY: reason->cause = LS_PAGEFAULT; break;
+	case LS_RULE_FD:
+	case LS_RULE_EPOLL:
+		reason_by_file(reason, task_file(task, (__s32)syscall_argument(regs, 0)));
+		break;
+	case LS_RULE_FD_OUT:
+		reason_by_file(reason, task_file(task, (__s32)syscall_argument(regs, 1)));
+		break;
+	case LS_RULE_FUTEX:
+		reason->cause = is_in_gil(thread, syscall_argument(regs, 0)) ? LS_GIL : LS_LOCK;
+		break;
+	case LS_RULE_POLL:
+		reason_by_fd_or_sleep(reason, task,
+				      first_polled(syscall_argument(regs, 0), syscall_argument(regs, 1)));
+		break;
+	case LS_RULE_SELECT:
+		reason_by_fd_or_sleep(reason, task, first_selected(regs));
+		break;
+	case LS_RULE_RESTART:
+		/* Its arguments are those of the interrupted call: it inherits that wait's cause. */
+		reason->cause = thread->off_cause;
+		reason->syscall = thread->off_syscall;
+		reason->fd_kind = thread->off_fd_kind;
+		break;
+	}
+	return 0;
+}
+
+/* States are masks (TASK_FREEZABLE may be set); preemption first, then stops, then the call. */
+static __always_inline void reason_for_leaving(struct off_cpu_reason *reason,
+					       struct thread_state *thread, struct task_struct *task,
+					       bool preempted, __u32 state)
+{
+	struct pt_regs *regs = user_regs_of(task);
+
+	reason->syscall = syscall_of(regs);
+	reason->fd_kind = LS_FD_NONE;
+	reason->cause = LS_OTHER;
+	if (reason->syscall >= LS_MAX_SYSCALLS)
+		reason->syscall = LS_NO_SYSCALL;
+	if (preempted || !state) {
+		reason->cause = LS_RUNQUEUE;
+		return;
+	}
+	if (state & (TASK_STOPPED_STATE | TASK_TRACED_STATE | TASK_FROZEN_STATE)) {
+		reason->cause = LS_STOPPED;
+		return;
+	}
+	if (reason->syscall == LS_NO_SYSCALL) {
+		if (state & TASK_UNINTERRUPTIBLE_STATE)
+			reason->cause = LS_PAGEFAULT;
+		return;
+	}
+	reason_of_syscall(reason, thread);
+}
+
+#endif

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/* What a file descriptor of a task is, and whether a loop already serves. */
+#ifndef LOOPSTALL_FILES_BPF_H
+#define LOOPSTALL_FILES_BPF_H
+
+#include "kernel_compat.bpf.h"
+#include "wire/wire.h"
+
+#define S_IFMT_ 0170000
+#define S_IFIFO_ 0010000
+#define S_IFCHR_ 0020000
+#define S_IFDIR_ 0040000
+#define S_IFBLK_ 0060000
+#define S_IFREG_ 0100000
+#define S_IFSOCK_ 0140000
+
+#define TCP_LISTEN_STATE 10 /* AF_UNIX sockets use it too (unix_listen) */
+#define MAX_LISTEN_FDS 256
+#define MAX_WATCHES 8
+
+static __always_inline struct file *file_at(struct fdtable *table, __u32 fd)
+{
+	struct file **files;
+	struct file *file = NULL;
+
+	if (fd >= BPF_CORE_READ(table, max_fds))
+		return NULL;
+	files = BPF_CORE_READ(table, fd);
+	if (bpf_probe_read_kernel(&file, sizeof(file), files + fd))
+		return NULL;
+	return file;
+}
+
+static __always_inline struct file *task_file(struct task_struct *task, __s32 fd)
+{
+	struct fdtable *table = BPF_CORE_READ(task, files, fdt);
+
+	if (!table || fd < 0)
+		return NULL;
+	return file_at(table, fd);
+}
+
+/* Anonymous inodes have no file type; their directory entry is named after what they are. */
+static __always_inline __u32 anonymous_kind(struct file *file)
+{
+	const unsigned char *name = BPF_CORE_READ(file, f_path.dentry, d_name.name);
+	char text[8] = {};
+
+	if (bpf_probe_read_kernel_str(text, sizeof(text), name) < 0)
+		return LS_FD_OTHER;
+	/* "[eventfd]", "[eventpoll]", "[timerfd]": told apart by the letters at 1 and 6. */
+	if (text[0] != '[')
+		return LS_FD_OTHER;
+	if (text[1] == 'e' && text[5] == 't')
+		return text[6] == 'f' ? LS_FD_EVENTFD : text[6] == 'p' ? LS_FD_EPOLL : LS_FD_OTHER;
+	return text[1] == 't' && text[2] == 'i' && text[6] == 'f' ? LS_FD_TIMERFD : LS_FD_OTHER;
+}
+
+static __always_inline __u32 file_kind(struct file *file)
+{
+	if (!file)
+		return LS_FD_NONE;
+	switch (BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT_) {
+	case S_IFSOCK_: return LS_FD_SOCKET;
+	case S_IFREG_: return LS_FD_FILE;
+	case S_IFDIR_: return LS_FD_DIRECTORY;
+	case S_IFBLK_: return LS_FD_BLOCK_DEVICE;
+	case S_IFIFO_: return LS_FD_PIPE;
+	case S_IFCHR_: return LS_FD_CHARACTER_DEVICE;
+	default: return anonymous_kind(file);
+	}
+}
+
+/* The first file that an epoll instance watches stands for all of them. */
+static __always_inline struct file *watched_file(struct file *epoll)
+{
+	struct eventpoll *ep = BPF_CORE_READ(epoll, private_data);
+	struct rb_node *node = ep ? BPF_CORE_READ(ep, rbr.rb_root.rb_node) : NULL;
+	struct epitem *item;
+
+	if (!node)
+		return NULL;
+	item = (struct epitem *)((void *)node - bpf_core_field_offset(struct epitem, rbn));
+	return BPF_CORE_READ(item, ffd.file);
+}
+
+static __always_inline __u32 cause_of_kind(__u32 kind)
+{
+	switch (kind) {
+	case LS_FD_SOCKET: return LS_NETWORK;
+	case LS_FD_FILE:
+	case LS_FD_DIRECTORY:
+	case LS_FD_BLOCK_DEVICE: return LS_FILE;
+	case LS_FD_PIPE:
+	case LS_FD_CHARACTER_DEVICE:
+	case LS_FD_EVENTFD: return LS_PIPE;
+	case LS_FD_TIMERFD: return LS_SLEEP;
+	default: return LS_OTHER;
+	}
+}
+
+static __always_inline bool is_listening_in(struct file *file, struct eventpoll *home)
+{
+	struct socket *socket;
+	struct hlist_node *watch;
+	struct epitem *item;
+	int i;
+
+	if ((BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT_) != S_IFSOCK_)
+		return false;
+	socket = BPF_CORE_READ(file, private_data);
+	if (BPF_CORE_READ(socket, sk, __sk_common.skc_state) != TCP_LISTEN_STATE)
+		return false;
+	watch = first_watch_of(file);
+	for (i = 0; i < MAX_WATCHES && watch; i++) {
+		item = (struct epitem *)((void *)watch - bpf_core_field_offset(struct epitem, fllink));
+		if (BPF_CORE_READ(item, ep) == home)
+			return true;
+		watch = BPF_CORE_READ(watch, next);
+	}
+	return false;
+}
+
+/*
+ * Whether the loop waits for connections: one of the first MAX_LISTEN_FDS descriptors is a
+ * listening socket that its home epoll watches. A listening socket alone is not enough: workers
+ * inherit one and import the application before they serve.
+ * A global function: the verifier looks at its loops once, not once a caller's path (5.15 and on).
+ */
+__noinline int serves_connections(__u64 fd_table, __u64 home_eventpoll)
+{
+	struct fdtable *table = (struct fdtable *)fd_table;
+	struct file *file;
+	__u32 fd;
+
+	if (!table || !home_eventpoll)
+		return 0;
+	for (fd = 0; fd < MAX_LISTEN_FDS; fd++) {
+		if (fd >= BPF_CORE_READ(table, max_fds))
+			break;
+		file = file_at(table, fd);
+		if (file && is_listening_in(file, (struct eventpoll *)home_eventpoll))
+			return 1;
+	}
+	return 0;
+}
+
+static __always_inline bool waits_for_connections(struct task_struct *task, __u64 home_file)
+{
+	struct file *home = (struct file *)home_file;
+
+	if (!home)
+		return false;
+	return serves_connections((__u64)BPF_CORE_READ(task, files, fdt),
+				  (__u64)BPF_CORE_READ(home, private_data));
+}
+
+#endif

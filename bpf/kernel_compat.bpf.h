@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/* All differences between kernels and architectures: nothing else tests for fields or versions. */
+#ifndef LOOPSTALL_KERNEL_COMPAT_BPF_H
+#define LOOPSTALL_KERNEL_COMPAT_BPF_H
+
+#include "vmlinux.h"
+
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+/* Task states (include/linux/sched.h); they are masks and not in BTF. */
+#define TASK_UNINTERRUPTIBLE_STATE 0x0002u
+#define TASK_STOPPED_STATE 0x0004u
+#define TASK_TRACED_STATE 0x0008u
+#define TASK_DEAD_STATE 0x0080u
+#define TASK_FROZEN_STATE 0x8000u
+
+/* 2f064a59a11f (5.14) renamed task_struct.state to __state. */
+struct task_struct___before_5_14 {
+	volatile long state;
+} __attribute__((preserve_access_index));
+
+static __always_inline __u32 task_state_field(struct task_struct *task)
+{
+	if (bpf_core_field_exists(task->__state))
+		return BPF_CORE_READ(task, __state);
+	return (__u32)BPF_CORE_READ((struct task_struct___before_5_14 *)task, state);
+}
+
+/* 319cf175f78f (5.11) turned file.f_ep_links (a list) into file.f_ep (a pointer to a list). */
+static __always_inline struct hlist_node *first_watch_of(struct file *file)
+{
+	struct hlist_head *watches = NULL;
+
+	if (bpf_core_field_exists(file->f_ep))
+		watches = BPF_CORE_READ(file, f_ep);
+	return watches ? BPF_CORE_READ(watches, first) : NULL;
+}
+
+#if defined(__TARGET_ARCH_x86)
+/* In user mode, and after an exception, orig_ax is -1 (arch/x86/entry). */
+static __always_inline __u32 syscall_of(struct pt_regs *regs)
+{
+	return (__u32)BPF_CORE_READ(regs, orig_ax);
+}
+static __always_inline __u64 syscall_argument(struct pt_regs *regs, int which)
+{
+	switch (which) {
+	case 0: return BPF_CORE_READ(regs, di);
+	case 1: return BPF_CORE_READ(regs, si);
+	case 2: return BPF_CORE_READ(regs, dx);
+	default: return BPF_CORE_READ(regs, r10);
+	}
+}
+static __always_inline __u64 thread_base_of(struct task_struct *task)
+{
+	return BPF_CORE_READ(task, thread.fsbase);
+}
+static __always_inline bool tick_in_user_mode(struct bpf_perf_event_data *ctx)
+{
+	/* The layout is the UAPI's; the field is 2 bytes wide since FRED (6.9), loads must be 8. */
+	const volatile __u64 *cs = (void *)&ctx->regs + __builtin_offsetof(struct pt_regs, cs);
+
+	return (*cs & 3) == 3;
+}
+#elif defined(__TARGET_ARCH_arm64)
+static __always_inline __u32 syscall_of(struct pt_regs *regs)
+{
+	return (__u32)BPF_CORE_READ(regs, syscallno);
+}
+static __always_inline __u64 syscall_argument(struct pt_regs *regs, int which)
+{
+	/* regs[0] is overwritten by the result, orig_x0 is not. */
+	switch (which) {
+	case 0: return BPF_CORE_READ(regs, orig_x0);
+	case 1: return BPF_CORE_READ(regs, regs[1]);
+	case 2: return BPF_CORE_READ(regs, regs[2]);
+	default: return BPF_CORE_READ(regs, regs[3]);
+	}
+}
+static __always_inline __u64 thread_base_of(struct task_struct *task)
+{
+	return BPF_CORE_READ(task, thread.uw.tp_value);
+}
+static __always_inline bool tick_in_user_mode(struct bpf_perf_event_data *ctx)
+{
+	return (ctx->regs.pstate & 0xf) == 0;
+}
+#else
+#error "loopstall supports x86-64 and arm64"
+#endif
+
+/* bpf_task_pt_regs is 5.15 (dd6e10fbd9fb). */
+static __always_inline struct pt_regs *user_regs_of(struct task_struct *task)
+{
+	return (struct pt_regs *)bpf_task_pt_regs(task);
+}
+
+#endif

@@ -1,0 +1,464 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * Which thread is a loop: a verdict of user space on a thread and an epoll file object. It ends
+ * with that object (close), with the program (exec) and with the thread (exit).
+ */
+#ifndef LOOPSTALL_LOOPS_BPF_H
+#define LOOPSTALL_LOOPS_BPF_H
+
+#include "account.bpf.h"
+
+#define ASK_AGAIN_NS 1000000000ull /* an unanswered question is asked again after this */
+#define REJECTION_NS 10000000000ull /* a freed file object's address may come back as another's */
+
+static __always_inline bool is_same_process(struct task_struct *task, const struct ls_process *process)
+{
+	/* /proc shows the start time in ticks of 10 ms: a pid used again differs by more. */
+	__u64 start = BPF_CORE_READ(task, group_leader, start_boottime);
+
+	return start / 10000000ull == process->start_boottime_ns / 10000000ull;
+}
+
+static __always_inline struct ls_process *process_of(struct task_struct *task)
+{
+	__u32 tgid = BPF_CORE_READ(task, tgid);
+	struct ls_process *process = bpf_map_lookup_elem(&processes, &tgid);
+
+	return process && is_same_process(task, process) ? process : NULL;
+}
+
+static __always_inline void announce(struct thread_state *thread, struct task_struct *task, __u64 now)
+{
+	struct ls_event_header event = {};
+
+	if (thread->asked_ns && now - thread->asked_ns < ASK_AGAIN_NS)
+		return;
+	thread->asked_ns = now;
+	fill_header(&event, LS_EVENT_ANNOUNCE, thread, task, now);
+	send_urgent_event(&event, sizeof(event), LS_LOST_DISCOVERY);
+}
+
+static __always_inline void send_candidate(struct thread_state *thread, struct task_struct *task,
+					   __u64 file, __s32 fd, __u32 max_events, __u64 now)
+{
+	struct walk_buffers *buffers = buffers_of(BUFFERS_OF_HOOKS);
+	struct ls_stack_event *event;
+
+	if (!buffers)
+		return;
+	event = &buffers->event;
+	walk_own_stack(thread, event, buffers);
+	fill_header(&event->header, LS_EVENT_CANDIDATE, thread, task, now);
+	event->file = file;
+	event->fd = fd;
+	event->max_events = max_events;
+	event->cause = LS_OTHER;
+	event->syscall = LS_NO_SYSCALL;
+	send_urgent_event(event, stack_event_size(event), LS_LOST_DISCOVERY);
+}
+
+static __always_inline bool is_rejected(const struct thread_state *thread, __u64 file, __u64 now)
+{
+	int i;
+
+	for (i = 0; i < REJECTED_FILES; i++)
+		if (thread->rejected_files[i] == file && now - thread->rejected_ns[i] < REJECTION_NS)
+			return true;
+	return false;
+}
+
+static __always_inline void reject(struct thread_state *thread, __u64 file, __u64 now)
+{
+	__u32 at = thread->next_rejected++ % REJECTED_FILES;
+
+	thread->rejected_files[at] = file;
+	thread->rejected_ns[at] = now;
+	thread->status = THREAD_NEW;
+	thread->candidate_file = 0;
+	thread->asked_ns = 0;
+	clear_turn(thread);
+}
+
+/*
+ * The loop's life begins at the wait that it was judged by. What happened since is kept: the turn
+ * that followed that wait was accounted in the thread's own state and moves into the slot.
+ */
+static __always_inline void become_loop(struct thread_state *thread, struct ls_slot *slot)
+{
+	__u32 cause;
+
+	write_begin(slot);
+	thread->status = THREAD_LOOP;
+	thread->home_file = thread->candidate_file;
+	thread->home_fd = thread->candidate_fd;
+	thread->asked_ns = 0;
+	thread->phase = LS_STARTUP;
+	thread->listen_check_ns = 0;
+	thread->birth_ns = thread->wait_enter_ns;
+	thread->ended_stall = 0;
+	thread->in_home_wait = !thread->in_turn;
+	thread->cell_position_ns = 0;
+	thread->cell_target_ns = 0;
+	slot->generation = thread->generation;
+	slot->birth_ns = thread->birth_ns;
+	slot->phase = LS_STARTUP;
+	if (thread->in_turn) {
+		slot->idle_ns = thread->candidate_idle_ns;
+		for (cause = 0; cause < LS_CAUSES; cause++)
+			slot->busy_ns[cause] = thread->turn_cause_ns[cause];
+		show_turn(thread, slot);
+	} else {
+		thread->accounted_ns = thread->birth_ns;
+		slot->accounted_ns = thread->birth_ns;
+		slot->switched_in_ns = 0;
+		slot->state = LS_SLOT_IDLE;
+		slot->turn_start_ns = 0;
+	}
+	write_end(slot);
+}
+
+/* True once user space has answered with "home"; an answer "not home" ends the question. */
+static __always_inline bool take_verdict(struct thread_state *thread, struct task_struct *task,
+					 __u64 now)
+{
+	struct ls_verdict_key key = {
+		.tgid = BPF_CORE_READ(task, tgid),
+		.tid = BPF_CORE_READ(task, pid),
+		.file = thread->candidate_file,
+	};
+	struct ls_verdict *verdict = bpf_map_lookup_elem(&verdicts, &key);
+	struct ls_slot *slot;
+	bool is_home;
+
+	if (!verdict)
+		return false;
+	is_home = verdict->kind == LS_VERDICT_HOME;
+	thread->slot = verdict->slot;
+	thread->generation = verdict->generation;
+	bpf_map_delete_elem(&verdicts, &key);
+	slot = slot_of(thread);
+	if (!is_home || !slot) {
+		reject(thread, key.file, now);
+		return false;
+	}
+	become_loop(thread, slot);
+	return true;
+}
+
+static __always_inline void end_loop(struct thread_state *thread, struct task_struct *task,
+				     __u32 reason, __u64 now)
+{
+	struct ls_loop_end_event event = {};
+	struct ls_slot *slot = slot_of(thread);
+
+	if (slot && slot->generation == thread->generation) {
+		write_begin(slot);
+		if (thread->in_turn)
+			account_running(thread, slot, task, now);
+		else
+			slot->idle_ns += span(thread->accounted_ns, now);
+		slot->accounted_ns = now;
+		slot->state = LS_SLOT_ENDED;
+		slot->turn_start_ns = 0;
+		write_end(slot);
+	}
+	fill_header(&event.header, LS_EVENT_LOOP_END, thread, task, now);
+	event.turn_start_ns = thread->in_turn ? thread->turn_start_ns : 0;
+	__builtin_memcpy(event.cause_ns, thread->turn_cause_ns, sizeof(event.cause_ns));
+	event.reason = reason;
+	send_event(&event, sizeof(event), LS_LOST_LIFECYCLE);
+	clear_turn(thread);
+	thread->status = THREAD_NEW;
+	thread->home_file = 0;
+	thread->home_fd = -1;
+	thread->candidate_file = 0;
+	thread->in_home_wait = 0;
+	thread->asked_ns = 0;
+	thread->off_cpu = 0;
+}
+
+/* Takes over a loop that is older than the agent, at the first hook that meets its thread. */
+static __always_inline void adopt_seed(struct thread_state *thread, struct task_struct *task)
+{
+	struct ls_slot *slot = slot_of(thread);
+
+	if (!slot)
+		return;
+	write_begin(slot);
+	thread->status = THREAD_LOOP;
+	thread->accounted_ns = thread->seed_ns;
+	slot->accounted_ns = thread->seed_ns;
+	slot->phase = thread->phase;
+	if (thread->seed_in_turn) {
+		begin_turn(thread, slot, thread->seed_ns, 0);
+		thread->turn_flags = LS_TURN_AT_LEAST;
+		slot->turn_flags = LS_TURN_AT_LEAST;
+		if (thread->seed_off_cpu) {
+			thread->off_cpu = 1;
+			thread->off_end_ns = 0;
+			thread->off_preempted = 0;
+			thread->off_has_stack = 0;
+			slot->state = LS_SLOT_OFF_CPU;
+			slot->current_cause = thread->off_cause;
+			slot->current_syscall = thread->off_syscall;
+		}
+	} else {
+		thread->in_home_wait = 1;
+		slot->state = LS_SLOT_IDLE;
+	}
+	write_end(slot);
+}
+
+/* ---- what the hooks call ------------------------------------------------------------------------ */
+
+static __always_inline void ask_about_wait(struct thread_state *thread, struct task_struct *task,
+					   struct ls_process *process, __u64 file, __s32 fd,
+					   __u32 max_events, __u64 now)
+{
+	if (is_rejected(thread, file, now))
+		return;
+	if (thread->status == THREAD_CANDIDATE && thread->candidate_file == file &&
+	    now - thread->asked_ns < ASK_AGAIN_NS) {
+		/* Unanswered still: its life begins with this wait instead. */
+		clear_turn(thread);
+		thread->wait_enter_ns = now;
+		thread->wait_run_delay = run_delay_of(task);
+		return;
+	}
+	if (!learn_process(thread, task, process)) {
+		count_walk_error(LS_WALK_NO_TLS);
+		return;
+	}
+	clear_turn(thread);
+	thread->status = THREAD_CANDIDATE;
+	thread->candidate_file = file;
+	thread->candidate_fd = fd;
+	thread->asked_ns = now;
+	thread->turn_number = 0;
+	thread->tick_turn_number = 0;
+	thread->wait_enter_ns = now;
+	thread->wait_run_delay = run_delay_of(task);
+	send_candidate(thread, task, file, fd, max_events, now);
+}
+
+static __always_inline void on_unjudged_wait(struct thread_state *thread, struct task_struct *task,
+					     __s32 fd, __u32 max_events, __u64 now)
+{
+	struct ls_process *process;
+	__u64 file;
+
+	process = process_of(task);
+	if (!process) {
+		announce(thread, task, now);
+		return;
+	}
+	if (process->kind == LS_PROCESS_IGNORED) {
+		thread->status = THREAD_IGNORED;
+		return;
+	}
+	file = (__u64)task_file(task, fd);
+	if (!file)
+		return;
+	ask_about_wait(thread, task, process, file, fd, max_events, now);
+}
+
+static __noinline int on_epoll_enter(__s32 fd, __u32 max_events)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	__u64 now = bpf_ktime_get_ns();
+	struct thread_state *thread;
+	struct ls_slot *slot;
+
+	thread = bpf_task_storage_get(&thread_states, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (!thread) {
+		count_loss(LS_LOST_THREAD_STATE);
+		return 0;
+	}
+	if (thread->status == THREAD_IGNORED)
+		return 0;
+	if (thread->status == THREAD_SEEDED)
+		adopt_seed(thread, task);
+	if (thread->status == THREAD_CANDIDATE)
+		take_verdict(thread, task, now);
+	if (thread->status == THREAD_LOOP) {
+		slot = slot_of(thread);
+		if (!slot)
+			return 0;
+		if (thread->home_file &&
+		    (__u64)task_file(task, thread->home_fd) == thread->home_file) {
+			/* Any other descriptor is a nested wait: the scheduler shows what it costs. */
+			if (fd == thread->home_fd)
+				enter_home_wait(thread, slot, task, now);
+			return 0;
+		}
+		/* Closed by another thread; or seeded inside a turn, with a home not known. */
+		if (!thread->home_file)
+			count_loss(LS_LOST_SEEDED_TURN);
+		end_loop(thread, task, LS_END_CLOSED, now);
+	}
+	on_unjudged_wait(thread, task, fd, max_events, now);
+	return 0;
+}
+
+static __noinline int on_epoll_exit(__s64 result)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct thread_state *thread = thread_of(task);
+	struct ls_slot *slot;
+	__u64 now;
+
+	if (!thread || thread->status < THREAD_CANDIDATE)
+		return 0;
+	now = bpf_ktime_get_ns();
+	if (thread->status == THREAD_SEEDED)
+		adopt_seed(thread, task);
+	if (thread->status == THREAD_CANDIDATE && !take_verdict(thread, task, now)) {
+		/* Account the turn that starts, in case that the answer is "home". */
+		if (thread->status == THREAD_CANDIDATE && !thread->in_turn) {
+			thread->candidate_idle_ns = now - thread->wait_enter_ns;
+			begin_turn(thread, NULL, now, 0);
+		}
+		return 0;
+	}
+	if (thread->status != THREAD_LOOP || !thread->in_home_wait)
+		return 0;
+	slot = slot_of(thread);
+	if (slot)
+		leave_home_wait(thread, slot, task, result, now);
+	return 0;
+}
+
+/* A closed epoll ends its loop at once: its number and its address will be used again. */
+static __noinline int on_fd_close(__s32 fd)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct thread_state *thread = thread_of(task);
+	__u64 now, file;
+	int i;
+
+	if (!thread || thread->status == THREAD_IGNORED)
+		return 0;
+	now = bpf_ktime_get_ns();
+	if (thread->status == THREAD_SEEDED)
+		adopt_seed(thread, task);
+	if (thread->status == THREAD_LOOP) {
+		if (fd == thread->home_fd)
+			end_loop(thread, task, LS_END_CLOSED, now);
+		return 0;
+	}
+	file = (__u64)task_file(task, fd);
+	if (!file)
+		return 0;
+	for (i = 0; i < REJECTED_FILES; i++)
+		if (thread->rejected_files[i] == file)
+			thread->rejected_files[i] = 0;
+	if (thread->candidate_file == file) {
+		thread->candidate_file = 0;
+		thread->status = THREAD_NEW;
+		thread->asked_ns = 0;
+	}
+	return 0;
+}
+
+static __always_inline void on_switch_out(struct task_struct *task, bool preempted, __u32 state,
+					  __u64 now)
+{
+	struct thread_state *thread = thread_of(task);
+	struct ls_slot *slot;
+
+	if (!thread)
+		return;
+	if (thread->status == THREAD_SEEDED)
+		adopt_seed(thread, task);
+	if (thread->status == THREAD_CANDIDATE)
+		take_verdict(thread, task, now);
+	if (thread->status < THREAD_CANDIDATE)
+		return;
+	if (state & TASK_DEAD_STATE) {
+		if (thread->status == THREAD_LOOP)
+			end_loop(thread, task, LS_END_EXIT, now);
+		return;
+	}
+	if (thread->in_turn) {
+		slot = thread->status == THREAD_LOOP ? slot_of(thread) : NULL;
+		leave_cpu(thread, slot, task, preempted, state, now);
+		return;
+	}
+	/* Going to sleep in the home wait: what it waited for a CPU before was a spurious wake-up. */
+	if (!preempted && state)
+		thread->wait_run_delay = run_delay_of(task);
+}
+
+static __always_inline void on_switch_in(struct task_struct *task, __u64 now)
+{
+	struct thread_state *thread = thread_of(task);
+	struct ls_slot *slot;
+
+	if (!thread)
+		return;
+	if (thread->status == THREAD_SEEDED)
+		adopt_seed(thread, task);
+	if (thread->status < THREAD_CANDIDATE || !thread->in_turn)
+		return;
+	slot = thread->status == THREAD_LOOP ? slot_of(thread) : NULL;
+	enter_cpu(thread, slot, now);
+}
+
+/* The program is replaced: whatever was known of the thread is over. */
+static __always_inline void on_exec(struct task_struct *task, __u64 now)
+{
+	struct thread_state *thread = thread_of(task);
+
+	if (!thread)
+		return;
+	if (thread->status == THREAD_LOOP)
+		end_loop(thread, task, LS_END_EXEC, now);
+	thread->status = THREAD_NEW;
+	thread->asked_ns = 0;
+	thread->candidate_file = 0;
+	thread->thread_slot = 0;
+	thread->gil = 0;
+}
+
+/*
+ * Prepares a thread that was a loop before the agent came. Where it is now is read from its saved
+ * registers, for it may have moved since user space looked.
+ */
+static __always_inline void plant_seed(struct thread_state *thread, struct task_struct *task,
+				       const struct ls_seed *seed)
+{
+	struct pt_regs *regs = user_regs_of(task);
+	struct ls_process *process = process_of(task);
+	__u32 number = syscall_of(regs), *rule;
+	bool on_cpu = BPF_CORE_READ(task, on_cpu);
+	struct file *home = NULL;
+
+	if (!process || process->kind != LS_PROCESS_PYTHON)
+		return;
+	learn_process(thread, task, process);
+	if (seed->home_fd >= 0)
+		home = task_file(task, seed->home_fd);
+	thread->slot = seed->slot;
+	thread->generation = seed->generation;
+	thread->home_fd = seed->home_fd;
+	thread->home_file = (__u64)home;
+	thread->seed_ns = seed->time_ns;
+	thread->birth_ns = seed->time_ns;
+	thread->phase = LS_STARTUP;
+	if (bpf_ktime_get_boot_ns() - BPF_CORE_READ(task, start_boottime) >= startup_limit_ns ||
+	    waits_for_connections(task, thread->home_file))
+		thread->phase = LS_SERVING;
+	thread->wait_run_delay = run_delay_of(task);
+	thread->off_run_delay = run_delay_of(task);
+	rule = bpf_map_lookup_elem(&syscall_rules, &number);
+	thread->seed_off_cpu = !on_cpu;
+	thread->seed_in_turn = on_cpu || !rule || *rule != LS_RULE_EPOLL ||
+			       (__s32)syscall_argument(regs, 0) != seed->home_fd;
+	thread->off_cause = seed->cause;
+	thread->off_syscall = number < LS_MAX_SYSCALLS ? number : LS_NO_SYSCALL;
+	thread->off_fd_kind = LS_FD_NONE;
+	compiler_barrier();
+	thread->status = THREAD_SEEDED;
+}
+
+#endif

@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
+/* The entry points, each with why this hook and what it costs. All logic is in the headers. */
+#include "loops.bpf.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+static __always_inline void run_wait_enter(__s32 fd, __u32 max_events)
+{
+	struct run_timer timer;
+
+	start_run(&timer, LS_PROGRAM_WAIT_ENTER);
+	on_epoll_enter(fd, max_events);
+	end_run(&timer);
+}
+
+static __always_inline void run_wait_exit(__s64 result)
+{
+	struct run_timer timer;
+
+	start_run(&timer, LS_PROGRAM_WAIT_EXIT);
+	on_epoll_exit(result);
+	end_run(&timer);
+}
+
+static __always_inline void run_close(__s32 fd)
+{
+	struct run_timer timer;
+
+	start_run(&timer, LS_PROGRAM_CLOSE);
+	on_fd_close(fd);
+	end_run(&timer);
+}
+
+/*
+ * Turn boundaries, ladder step "tracepoint": each is attached to the per-syscall tracepoints of
+ * epoll_wait, epoll_pwait and epoll_pwait2 (probes/hook_ladder.cc). Their cost beyond these calls
+ * is 13-17 ns on every system call of the node (docs/performance.md).
+ */
+SEC("tracepoint")
+int on_wait_enter(struct trace_event_raw_sys_enter *ctx)
+{
+	run_wait_enter(ctx->args[0], ctx->args[2]);
+	return 0;
+}
+
+SEC("tracepoint")
+int on_wait_exit(struct trace_event_raw_sys_exit *ctx)
+{
+	run_wait_exit(ctx->ret);
+	return 0;
+}
+
+SEC("tracepoint")
+int on_close(struct trace_event_raw_sys_enter *ctx)
+{
+	run_close(ctx->args[0]);
+	return 0;
+}
+
+/*
+ * Turn boundaries, ladder step "tp_btf": where tracefs cannot be mounted. Runs on every system
+ * call of the node: about 25 ns a side, whatever the filter.
+ */
+SEC("tp_btf/sys_enter")
+int BPF_PROG(on_syscall_enter, struct pt_regs *regs, long id)
+{
+	__u32 number = (__u32)id;
+
+	if (number == epoll_wait_number || number == epoll_pwait_number ||
+	    number == epoll_pwait2_number)
+		run_wait_enter((__s32)syscall_argument(regs, 0), (__u32)syscall_argument(regs, 2));
+	else if (number == close_number)
+		run_close((__s32)syscall_argument(regs, 0));
+	return 0;
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(on_syscall_exit, struct pt_regs *regs, long result)
+{
+	__u32 number = syscall_of(regs);
+
+	if (number == epoll_wait_number || number == epoll_pwait_number ||
+	    number == epoll_pwait2_number)
+		run_wait_exit(result);
+	return 0;
+}
+
+/* Everything inside a turn: a task-storage miss for other threads, about 10 ns a side. */
+SEC("tp_btf/sched_switch")
+int on_sched_switch(__u64 *ctx)
+{
+	bool preempted = (bool)ctx[0];
+	struct task_struct *prev = (struct task_struct *)ctx[1];
+	struct task_struct *next = (struct task_struct *)ctx[2];
+	__u64 now = bpf_ktime_get_ns();
+	struct run_timer timer;
+	__u32 state;
+
+	start_run(&timer, LS_PROGRAM_SWITCH);
+	if (sched_switch_has_state)
+		state = (__u32)ctx[3];
+	else
+		state = task_state_field(prev);
+	on_switch_out(prev, preempted, state, now);
+	on_switch_in(next, now);
+	end_run(&timer);
+	return 0;
+}
+
+/* A software clock, per CPU: 1.4-3 us a hit on a loop in a turn, a task-storage miss on all else. */
+SEC("perf_event")
+int on_tick(struct bpf_perf_event_data *ctx)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct thread_state *thread = thread_of(task);
+	struct walk_buffers *buffers;
+	struct ls_stack_event *event;
+	struct run_timer timer;
+
+	start_run(&timer, LS_PROGRAM_TICK);
+	if (!thread || thread->status != THREAD_LOOP || !thread->in_turn)
+		goto out;
+	buffers = buffers_of(BUFFERS_OF_TICK);
+	if (!buffers)
+		goto out;
+	event = &buffers->event;
+	walk_own_stack(thread, event, buffers);
+	fill_header(&event->header, LS_EVENT_TICK, thread, task, bpf_ktime_get_ns());
+	event->cause = LS_CPU;
+	event->syscall = LS_NO_SYSCALL;
+	if (!tick_in_user_mode(ctx)) {
+		event->syscall = syscall_of(user_regs_of(task));
+		if (event->syscall >= LS_MAX_SYSCALLS)
+			event->syscall = LS_NO_SYSCALL;
+	}
+	thread->tick_turn_number = thread->turn_number;
+	send_event(event, stack_event_size(event), LS_LOST_TICK);
+out:
+	end_run(&timer);
+	return 0;
+}
+
+static __always_inline void send_process_event(struct task_struct *task, __u32 type)
+{
+	__u32 tgid = BPF_CORE_READ(task, tgid);
+	struct ls_event_header event = {
+		.type = type,
+		.tgid = tgid,
+		.tid = BPF_CORE_READ(task, pid),
+		.time_ns = bpf_ktime_get_ns(),
+	};
+
+	/* Of processes that were never described nobody needs to know. */
+	if (!bpf_map_lookup_elem(&processes, &tgid))
+		return;
+	bpf_map_delete_elem(&processes, &tgid);
+	if (bpf_ringbuf_output(&loop_events, &event, sizeof(event), BPF_RB_NO_WAKEUP))
+		count_loss(LS_LOST_LIFECYCLE);
+}
+
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(on_process_exec, struct task_struct *task)
+{
+	struct run_timer timer;
+
+	start_run(&timer, LS_PROGRAM_LIFECYCLE);
+	on_exec(bpf_get_current_task_btf(), bpf_ktime_get_ns());
+	send_process_event(task, LS_EVENT_PROCESS_EXEC);
+	end_run(&timer);
+	return 0;
+}
+
+SEC("tp_btf/sched_process_exit")
+int BPF_PROG(on_process_exit, struct task_struct *task)
+{
+	struct run_timer timer;
+
+	start_run(&timer, LS_PROGRAM_LIFECYCLE);
+	if (!BPF_CORE_READ(task, signal, live.counter))
+		send_process_event(task, LS_EVENT_PROCESS_EXIT);
+	end_run(&timer);
+	return 0;
+}
+
+/* Run by user space after it has filled the map seeds: see docs/architecture.md, "Seeding". */
+SEC("iter/task")
+int seed_threads(struct bpf_iter__task *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct thread_state *thread;
+	struct ls_seed *seed;
+	__u32 tid;
+
+	if (!task)
+		return 0;
+	tid = task->pid;
+	seed = bpf_map_lookup_elem(&seeds, &tid);
+	if (!seed)
+		return 0;
+	if (seed->tgid == (__u32)task->tgid) {
+		thread = bpf_task_storage_get(&thread_states, task, NULL,
+					      BPF_LOCAL_STORAGE_GET_F_CREATE);
+		if (!thread)
+			count_loss(LS_LOST_THREAD_STATE);
+		else if (thread->status == THREAD_NEW)
+			plant_seed(thread, task, seed);
+	}
+	bpf_map_delete_elem(&seeds, &tid);
+	return 0;
+}

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/* Load-time configuration, maps, and the state of a thread. */
+#ifndef LOOPSTALL_MAPS_BPF_H
+#define LOOPSTALL_MAPS_BPF_H
+
+#include "kernel_compat.bpf.h"
+#include "wire/wire.h"
+
+/* Set once before load; what is false here is removed by the verifier as dead code. */
+const volatile __u64 stall_threshold_ns = 100000000;
+const volatile __u64 min_block_ns = 1000000;
+const volatile __u64 startup_limit_ns = 120000000000ull;
+/* System calls of this architecture; ~0u where it does not have one. */
+const volatile __u32 epoll_wait_number = ~0u;
+const volatile __u32 epoll_pwait_number = ~0u;
+const volatile __u32 epoll_pwait2_number = ~0u;
+const volatile __u32 close_number = ~0u;
+/* fa2c3254d7cf (5.18) gave sched_switch its fourth argument, the state at the switch. */
+const volatile bool sched_switch_has_state = true;
+
+enum thread_status {
+	THREAD_NEW,       /* nothing known */
+	THREAD_IGNORED,   /* of a process without loops: until it execs */
+	THREAD_CANDIDATE, /* waits for user space's verdict on `candidate_file` */
+	THREAD_LOOP,      /* has a home wait and a slot */
+	THREAD_SEEDED,    /* a loop older than the agent, not yet taken over by its own hooks */
+};
+
+#define REJECTED_FILES 4
+
+/*
+ * State of a thread, in task storage: it follows the task across CPUs and dies with it. Written
+ * only by the thread's own hooks and context switches, but for tick_turn_number (the tick's).
+ */
+struct thread_state {
+	__u32 status;
+	__u32 slot;
+	__u32 generation;
+	__s32 home_fd;
+	__u64 home_file;
+
+	__u64 asked_ns; /* when user space was last asked about this thread */
+	__u64 candidate_file;
+	__u64 candidate_idle_ns;
+	__s32 candidate_fd;
+	__u32 next_rejected;
+	__u64 rejected_files[REJECTED_FILES];
+	__u64 rejected_ns[REJECTED_FILES];
+
+	__u32 in_home_wait;
+	__u32 in_turn;
+	__u64 birth_ns;
+	__u64 wait_enter_ns;
+	__u64 wait_run_delay; /* sched_info.run_delay when it last went to sleep in the home wait */
+
+	__u64 turn_start_ns;
+	__u64 turn_number;
+	__u64 turn_cause_ns[LS_CAUSES];
+	__u32 turn_flags;
+	__u32 turn_has_events;
+	__u32 ended_stall; /* the turn before this home wait was a stall */
+	__u32 phase;
+	__u64 listen_check_ns;
+	__u64 tick_turn_number;
+
+	__u64 accounted_ns;
+	__u32 off_cpu; /* an off-CPU span is open, or closed and not yet settled */
+	__u32 off_preempted;
+	__u64 off_end_ns;
+	__u64 off_run_delay;
+	__u32 off_cause;
+	__u32 off_syscall;
+	__u32 off_fd_kind;
+	__u32 off_has_stack;
+
+	__u64 cell_position_ns; /* in the current cell of short off-CPU time */
+	__u64 cell_target_ns;   /* the cell's random point */
+
+	__u64 thread_slot; /* address of the pthread slot that holds the PyThreadState, 0 unknown */
+	__u64 gil;
+	__u32 layout;
+	__u32 seed_in_turn;
+	__u32 seed_off_cpu;
+	__u32 reserved;
+	__u64 seed_ns;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct thread_state);
+} thread_states SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 2048);
+	__type(key, __u32);
+	__type(value, struct ls_slot);
+} loop_slots SEC(".maps");
+
+/* The stack of each loop's open off-CPU span: readable while a loop hangs. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 2048);
+	__type(key, __u32);
+	__type(value, struct ls_stack_event);
+} loop_stacks SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 2048);
+	__type(key, __u32);
+	__type(value, struct ls_stack_event);
+} holder_stacks SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4 * 1024 * 1024);
+} loop_events SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 65536);
+	__type(key, __u32);
+	__type(value, struct ls_process);
+} processes SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 16384);
+	__type(key, struct ls_verdict_key);
+	__type(value, struct ls_verdict);
+} verdicts SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 16384);
+	__type(key, __u32);
+	__type(value, struct ls_seed);
+} seeds SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, LS_PYTHON_LAYOUTS);
+	__type(key, __u32);
+	__type(value, struct ls_python_layout);
+} python_layouts SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, LS_MAX_SYSCALLS);
+	__type(key, __u32);
+	__type(value, __u32);
+} syscall_rules SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct ls_health);
+} health SEC(".maps");
+
+/* Which of a CPU's two sets of buffers: a tick may interrupt a hook that is using the other. */
+enum buffer_user { BUFFERS_OF_HOOKS, BUFFERS_OF_TICK, BUFFER_USERS };
+
+#define FRAME_BUFFER 128
+#define CODE_BUFFER 128
+
+struct walk_buffers {
+	__u8 frame[FRAME_BUFFER];
+	__u8 code[CODE_BUFFER];
+	struct ls_stack_event event;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, BUFFER_USERS);
+	__type(key, __u32);
+	__type(value, struct walk_buffers);
+} walk_buffers SEC(".maps");
+
+static __always_inline struct walk_buffers *buffers_of(__u32 user)
+{
+	return bpf_map_lookup_elem(&walk_buffers, &user);
+}
+
+static __always_inline struct thread_state *thread_of(struct task_struct *task)
+{
+	return bpf_task_storage_get(&thread_states, task, NULL, 0);
+}
+
+static __always_inline struct ls_slot *slot_of(struct thread_state *thread)
+{
+	__u32 slot = thread->slot;
+
+	return bpf_map_lookup_elem(&loop_slots, &slot);
+}
+
+#endif

@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * The wire: everything that BPF programs and user space both read. No other header is shared.
+ * Fixed-width types, explicit padding, a tag first in each event. Times are nanoseconds of
+ * CLOCK_MONOTONIC unless a name says otherwise.
+ */
+#ifndef LOOPSTALL_WIRE_H
+#define LOOPSTALL_WIRE_H
+
+#ifndef __VMLINUX_H__
+#include <stdint.h>
+typedef uint8_t __u8;
+typedef uint16_t __u16;
+typedef uint32_t __u32;
+typedef int32_t __s32;
+typedef uint64_t __u64;
+typedef int64_t __s64;
+#endif
+
+#ifdef __cplusplus
+#define LS_ASSERT(condition) static_assert(condition, #condition)
+#else
+#define LS_ASSERT(condition) _Static_assert(condition, #condition)
+#endif
+
+/* Where a turn's time went. User space has the same numbers in stalls/cause.h. */
+enum ls_cause {
+	LS_CPU,
+	LS_RUNQUEUE,
+	LS_THROTTLED,
+	LS_SLEEP,
+	LS_NETWORK,
+	LS_FILE,
+	LS_PIPE,
+	LS_LOCK,
+	LS_GIL,
+	LS_PROCESS,
+	LS_PAGEFAULT,
+	LS_STOPPED,
+	LS_GC,
+	LS_OTHER,
+	LS_CAUSES,
+};
+
+/* What a file descriptor is; names for records are in probes/syscalls.cc. */
+enum ls_fd_kind {
+	LS_FD_NONE,
+	LS_FD_SOCKET,
+	LS_FD_FILE,
+	LS_FD_DIRECTORY,
+	LS_FD_BLOCK_DEVICE,
+	LS_FD_PIPE,
+	LS_FD_CHARACTER_DEVICE,
+	LS_FD_EVENTFD,
+	LS_FD_EPOLL,
+	LS_FD_TIMERFD,
+	LS_FD_OTHER,
+	LS_FD_KINDS,
+};
+
+/* How a system call's wait gets its cause: rows of the map syscall_rules. */
+enum ls_syscall_rule {
+	LS_RULE_OTHER,
+	LS_RULE_SLEEP,
+	LS_RULE_NETWORK,
+	LS_RULE_FILE,
+	LS_RULE_LOCK,
+	LS_RULE_PROCESS,
+	LS_RULE_MEMORY,
+	LS_RULE_FD,      /* by the kind of the descriptor in the first argument */
+	LS_RULE_FD_OUT,  /* the same, second argument (splice-like calls that wait for their output) */
+	LS_RULE_FUTEX,   /* gil when the word lies inside the GIL, else lock */
+	LS_RULE_POLL,    /* first descriptor of the pollfd array */
+	LS_RULE_SELECT,  /* first descriptor of the sets */
+	LS_RULE_EPOLL,   /* a descriptor watched by the epoll instance */
+	LS_RULE_RESTART, /* restart_syscall: the cause of the wait that it resumes */
+};
+
+#define LS_MAX_SYSCALLS 512
+#define LS_MAX_FRAMES 128
+#define LS_SYSCALL_ENTRIES 32 /* a power of two */
+#define LS_BUCKETS 15
+#define LS_MAX_CPUS 1024
+#define LS_NO_SYSCALL 0xffffffffu
+
+/* ---- slots: the account of one loop, mmap-able ---------------------------------------------- */
+
+enum ls_slot_state {
+	LS_SLOT_FREE,
+	LS_SLOT_IDLE,    /* in its home wait since accounted_ns */
+	LS_SLOT_RUNNING, /* in a turn, on a CPU (or just switched in) */
+	LS_SLOT_OFF_CPU, /* in a turn, off the CPU since accounted_ns for current_cause */
+	LS_SLOT_ENDED,
+};
+
+enum ls_phase { LS_STARTUP, LS_SERVING };
+
+#define LS_TURN_AT_LEAST 1u /* the turn began before it was seen */
+
+struct ls_syscall_time {
+	__u32 number_plus_one; /* 0: unused entry */
+	__u32 reserved;
+	__u64 blocked_ns;
+};
+
+/*
+ * Written by the loop's own thread (its hooks, and its context switches under the run-queue lock:
+ * serialised by the kernel); read by user space, which repeats while seq is odd or has changed.
+ */
+struct ls_slot {
+	__u64 seq;
+	__u32 state;
+	__u32 generation;
+	__u64 birth_ns;
+	__u64 accounted_ns;   /* every accumulator is complete up to this instant */
+	__u64 switched_in_ns; /* not 0: off-CPU from accounted_ns until then, on a CPU since */
+	__u32 current_cause;
+	__u32 current_syscall;
+	__u64 turn_start_ns; /* 0 while idle */
+	__u64 turn_number;
+	__u32 phase;
+	__u32 turn_flags;
+	__u64 busy_ns[LS_CAUSES];
+	__u64 idle_ns;
+	__u64 startup_ns;
+	__u64 turn_sum_ns; /* turns after startup */
+	__u64 turn_buckets[LS_BUCKETS];
+	__u64 stalls[LS_CAUSES];
+	__u64 stall_ns[LS_CAUSES];
+	__u64 ready_events;
+	__u64 delayed_events;
+	struct ls_syscall_time syscalls[LS_SYSCALL_ENTRIES];
+	__u64 syscall_other_ns; /* beyond LS_SYSCALL_ENTRIES different system calls */
+};
+LS_ASSERT(sizeof(struct ls_slot) == 1088);
+
+/* ---- stacks ---------------------------------------------------------------------------------- */
+
+struct ls_frame {
+	__u64 code;        /* address of the code object; 0: a frame to skip */
+	__s32 instruction; /* byte offset from its first instruction; negative before the first */
+	__u32 check;       /* ls_code_check, or 0 when the code object could not be read */
+};
+LS_ASSERT(sizeof(struct ls_frame) == 16);
+
+/* Guards user space's cache against a code object's address being used again. Never 0. */
+static inline __u32 ls_code_check(__u32 firstlineno, __u32 flags, __u64 name)
+{
+	__u32 check = firstlineno * 2654435761u ^ flags * 2246822519u ^ (__u32)(name >> 4);
+	return check ? check : 1;
+}
+
+enum ls_walk_error {
+	LS_WALK_OK,
+	LS_WALK_NO_PROCESS,      /* the process is not (or no longer) described */
+	LS_WALK_NO_TLS,          /* the thread has no pthread base yet */
+	LS_WALK_NO_THREAD_STATE, /* the pthread slot is empty or unreadable */
+	LS_WALK_NO_FRAME,        /* no frame at all, or the first is unreadable */
+	LS_WALK_TRUNCATED,       /* an outer frame is unreadable: the inner ones are kept */
+	LS_WALK_TOO_DEEP,        /* more than LS_MAX_FRAMES: the inner ones are kept */
+	LS_WALK_CHANGED,         /* another thread's stack moved while it was read */
+	LS_WALK_ERRORS,
+};
+
+/* ---- events ---------------------------------------------------------------------------------- */
+
+enum ls_event_type {
+	LS_EVENT_ANNOUNCE = 1, /* a thread of a process not yet described waits on an epoll */
+	LS_EVENT_CANDIDATE,    /* a thread of a described process waits on an epoll not yet judged */
+	LS_EVENT_BLOCK,        /* an off-CPU span inside a turn, with its stack */
+	LS_EVENT_HOLDER,       /* the GIL holder's stack for the BLOCK that follows */
+	LS_EVENT_TICK,         /* the clock found the loop's thread running inside a turn */
+	LS_EVENT_TURN_END,     /* a turn ended that was a stall or had events */
+	LS_EVENT_DELAYED,      /* descriptors found ready by the home wait that ended a stall */
+	LS_EVENT_LOOP_END,
+	LS_EVENT_PROCESS_EXIT,
+	LS_EVENT_PROCESS_EXEC,
+};
+
+struct ls_event_header {
+	__u32 type;
+	__u32 slot;
+	__u32 generation;
+	__u32 tgid;
+	__u32 tid;
+	__u32 reserved;
+	__u64 time_ns;
+	__u64 turn_number;
+};
+LS_ASSERT(sizeof(struct ls_event_header) == 40);
+
+/* BLOCK, HOLDER, TICK and CANDIDATE; sent cut behind frame_count. */
+struct ls_stack_event {
+	struct ls_event_header header;
+	__u64 start_ns;     /* BLOCK: when it left the CPU */
+	__u64 blocked_ns;   /* BLOCK: waiting for `cause`; without the wait for a CPU */
+	__u64 runqueue_ns;  /* BLOCK: then waiting for a CPU */
+	__u64 weight_ns;    /* BLOCK: 0 = exact; else it stands for this much short off-CPU time */
+	__u64 file;         /* CANDIDATE: the epoll file object */
+	__u32 cause;
+	__u32 syscall;      /* LS_NO_SYSCALL outside system calls */
+	__u32 fd_kind;
+	__s32 fd;           /* CANDIDATE: its number */
+	__u32 max_events;   /* CANDIDATE */
+	__u32 walk_error;
+	__u32 frame_count;
+	__u32 reserved;
+	struct ls_frame frames[LS_MAX_FRAMES];
+};
+LS_ASSERT(sizeof(struct ls_stack_event) == 40 + 40 + 32 + 16 * LS_MAX_FRAMES);
+
+struct ls_turn_event {
+	struct ls_event_header header; /* TURN_END: time_ns is the end */
+	__u64 start_ns;
+	__u64 cause_ns[LS_CAUSES];
+	__u32 phase;
+	__u32 flags;
+	__u32 is_stall;
+	__u32 dominant_cause;
+};
+
+struct ls_delayed_event {
+	struct ls_event_header header;
+	__u64 count;
+};
+
+/* LOOP_END: the unfinished turn, which is no turn, and its time by cause. */
+struct ls_loop_end_event {
+	struct ls_event_header header;
+	__u64 turn_start_ns; /* 0 when it ended idle */
+	__u64 cause_ns[LS_CAUSES];
+	__u32 reason;        /* enum ls_loop_end */
+	__u32 reserved;
+};
+
+enum ls_loop_end { LS_END_CLOSED, LS_END_EXEC, LS_END_EXIT, LS_END_REPLACED };
+
+/* ---- what user space tells the programs ------------------------------------------------------ */
+
+/* Offsets of one CPython minor version, in bytes; a row of the map python_layouts. */
+struct ls_python_layout {
+	__u32 tstate_top_frame;
+	__u32 top_frame_is_indirect; /* the top frame is at *(tstate + tstate_top_frame) + cframe_current_frame */
+	__u32 cframe_current_frame;
+	__u32 frame_size; /* bytes that hold every field below */
+	__u32 frame_code;
+	__u32 frame_previous;
+	__u32 frame_instruction;
+	__u32 frame_owner; /* 0xffffffff: the version has none */
+	__u32 skip_owner_from;
+	__u32 instruction_kind; /* enum ls_instruction_kind */
+	__u64 code_tag_mask;    /* bits of the code pointer that are tags */
+	__u32 code_flags;
+	__u32 code_firstlineno;
+	__u32 code_name;
+	__u32 code_first_instruction;
+	__u32 gil_size;
+	__u32 gil_first_word;
+	__u32 gil_locked;
+	__u32 gil_last_holder;
+	__u32 gil_switch_number;
+	__u32 reserved;
+};
+
+enum ls_instruction_kind { LS_LASTI_BYTES, LS_LASTI_UNITS, LS_INSTRUCTION_POINTER };
+
+#define LS_PYTHON_LAYOUTS 16
+
+enum ls_process_kind { LS_PROCESS_IGNORED = 1, LS_PROCESS_PYTHON };
+
+/* One process, by thread-group id in the initial pid namespace; a row of the map processes. */
+struct ls_process {
+	__u64 start_boottime_ns; /* of its main thread, cut to 10 ms as in /proc: guards against pid reuse */
+	__u32 kind;
+	__u32 layout; /* row of python_layouts */
+	__u64 gil;    /* address of the GIL structure, 0 if unknown */
+	__s64 thread_slot_offset; /* of the thread-state slot from the pthread base */
+	__u32 thread_slot_is_indirect;
+	__u32 thread_slot_index_bytes; /* added after the indirection */
+};
+LS_ASSERT(sizeof(struct ls_process) == 40);
+
+struct ls_verdict_key {
+	__u32 tgid;
+	__u32 tid;
+	__u64 file;
+};
+
+enum ls_verdict_kind { LS_VERDICT_HOME = 1, LS_VERDICT_NOT_HOME };
+
+struct ls_verdict {
+	__u32 kind;
+	__u32 slot;
+	__u32 generation;
+	__u32 reserved;
+};
+
+/* A loop that existed before the agent, by tid; read by the iterator seed_threads. */
+struct ls_seed {
+	__u32 tgid;
+	__u32 slot;
+	__u32 generation;
+	__s32 home_fd; /* -1: in a turn, home not known */
+	__u32 in_turn;
+	__u32 cause; /* of the wait it is in, when in a turn and off the CPU */
+	__u64 time_ns;
+};
+
+/* ---- counters -------------------------------------------------------------------------------- */
+
+enum ls_loss {
+	LS_LOST_BLOCK,
+	LS_LOST_HOLDER,
+	LS_LOST_TICK,
+	LS_LOST_TURN_END,
+	LS_LOST_DISCOVERY,
+	LS_LOST_LIFECYCLE,
+	LS_LOST_THREAD_STATE, /* no memory for a thread's state */
+	LS_LOST_SEEDED_TURN,  /* a turn begun before the agent whose home wait is not known */
+	LS_LOSSES,
+};
+
+enum ls_program {
+	LS_PROGRAM_WAIT_ENTER,
+	LS_PROGRAM_WAIT_EXIT,
+	LS_PROGRAM_CLOSE,
+	LS_PROGRAM_SWITCH,
+	LS_PROGRAM_TICK,
+	LS_PROGRAM_LIFECYCLE,
+	LS_PROGRAMS,
+};
+
+struct ls_program_cost {
+	__u64 runs;
+	__u64 timed_runs;
+	__u64 timed_ns;
+};
+
+/* Per CPU, in the map health. */
+struct ls_health {
+	__u64 losses[LS_LOSSES];
+	__u64 walk_errors[LS_WALK_ERRORS];
+	struct ls_program_cost programs[LS_PROGRAMS];
+};
+
+#endif
