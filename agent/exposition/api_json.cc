@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "exposition/api_json.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <ctime>
+#include <nlohmann/json.hpp>
+
+#include "exposition/turn_age.h"
+
+namespace loopstall::exposition {
+namespace {
+
+// Keeps the members in the order in which they are documented.
+using Json = nlohmann::ordered_json;
+using stalls::ByCause;
+using stalls::Cause;
+using stalls::ServiceSnapshot;
+
+constexpr int kVersion = 1;
+
+double seconds(uint64_t ns) { return static_cast<double>(ns) / 1e9; }
+
+std::string dump(const Json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+/// RFC 3339 in UTC with milliseconds.
+std::string rfc3339(uint64_t wall_ns) {
+  const auto whole_seconds = static_cast<std::time_t>(wall_ns / 1'000'000'000);
+  std::tm utc{};
+  ::gmtime_r(&whole_seconds, &utc);
+  std::array<char, 32> text{};
+  std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%S", &utc);
+  return fmt::format("{}.{:03}Z", text.data(), wall_ns / 1'000'000 % 1000);
+}
+
+std::string_view origin_name(stacks::Origin origin) {
+  switch (origin) {
+    case stacks::Origin::application:
+      return "application";
+    case stacks::Origin::third_party:
+      return "third_party";
+    case stacks::Origin::well_known:
+      return "well_known";
+    case stacks::Origin::stdlib:
+      return "stdlib";
+    case stacks::Origin::synthetic:
+      return "synthetic";
+  }
+  return "third_party";
+}
+
+Json labels_json(const loops::LoopLabels& labels) {
+  return {{"process", labels.process},
+          {"runtime", labels.runtime},
+          {"namespace", labels.namespace_},
+          {"pod", labels.pod},
+          {"container", labels.container}};
+}
+
+/// Every measured cause, zeros included.
+template <typename Value>
+Json by_cause_json(const ByCause& values, Value value) {
+  Json json = Json::object();
+  for (std::size_t i = 0; i < stalls::kCauseCount; ++i) {
+    const auto cause = static_cast<Cause>(i);
+    if (stalls::cause_is_measured(cause))
+      json[std::string(stalls::cause_name(cause))] = value(values[i]);
+  }
+  return json;
+}
+
+Json by_cause_seconds(const ByCause& ns) { return by_cause_json(ns, seconds); }
+Json by_cause_counts(const ByCause& counts) {
+  return by_cause_json(counts, [](uint64_t count) { return count; });
+}
+
+Json histogram_json(const stalls::DurationHistogram& histogram) {
+  Json bounds = Json::array();
+  for (uint64_t bound_ns : stalls::kBucketBoundsNs) bounds.push_back(seconds(bound_ns));
+  return {{"le", std::move(bounds)}, {"counts", histogram.buckets}};
+}
+
+Json stack_json(const stacks::Stack& stack) {
+  Json frames = Json::array();
+  for (const stacks::Frame& frame : stack.frames) {
+    frames.push_back({{"function", frame.function},
+                      {"file", frame.file},
+                      {"line", frame.line},
+                      {"path", frame.path},
+                      {"origin", origin_name(frame.origin)}});
+  }
+  return frames;
+}
+
+Json loop_json(const stalls::LoopState& loop, uint64_t snapshot_ns, uint64_t now_ns) {
+  return {{"pid", loop.pid},
+          {"tid", loop.tid},
+          {"state", loop.in_turn ? "busy" : "idle"},
+          {"phase", loop.phase},
+          {"turn_age_seconds", seconds(turn_age_ns(loop, snapshot_ns, now_ns))},
+          {"turn_age_at_least", loop.in_turn && loop.turn_at_least},
+          {"cause", stalls::cause_name(loop.current_cause)},
+          {"utilization", loop.utilization_60s},
+          {"stack", stack_json(loop.stack)}};
+}
+
+uint64_t observed_ns(const ServiceSnapshot& service) {
+  uint64_t total_ns = service.idle_ns;
+  for (uint64_t busy_ns : service.busy_ns) total_ns += busy_ns;
+  return total_ns;
+}
+
+double share(uint64_t part_ns, uint64_t whole_ns) {
+  return whole_ns > 0 ? static_cast<double>(part_ns) / static_cast<double>(whole_ns) : 0.0;
+}
+
+Json function_json(const stalls::FunctionSeries& series, uint64_t service_ns) {
+  return {{"function", series.function},
+          {"file", series.file},
+          {"line", series.line},
+          {"entry", series.entry},
+          {"leaf", series.leaf},
+          {"cause", stalls::cause_name(series.cause)},
+          {"holds", series.holds.count()},
+          {"p50_seconds", series.holds.quantile_seconds(0.5)},
+          {"p99_seconds", series.holds.quantile_seconds(0.99)},
+          {"busy_seconds", seconds(series.busy_ns)},
+          {"occupancy", share(series.busy_ns, service_ns)},
+          {"advice", series.advice}};
+}
+
+Json service_json(const ServiceSnapshot& service, uint64_t snapshot_ns, uint64_t now_ns) {
+  const uint64_t service_ns = observed_ns(service);
+  Json json = {{"labels", labels_json(service.labels)},
+               {"utilization", service.utilization},
+               {"utilization_max", service.utilization_max},
+               {"turns", service.turns.count()},
+               {"idle_seconds", seconds(service.idle_ns)},
+               {"busy_seconds", by_cause_seconds(service.busy_ns)},
+               {"stalls", by_cause_counts(service.stalls)},
+               {"stall_seconds", by_cause_seconds(service.stall_ns)},
+               {"startup_seconds", seconds(service.startup_ns)},
+               {"ready_events", service.ready_events},
+               {"delayed_events", service.delayed_events},
+               {"turn_histogram", histogram_json(service.turns)},
+               {"syscalls", Json::array()},
+               {"loops", Json::array()},
+               {"functions", Json::array()},
+               {"entries", Json::array()}};
+  for (const auto& series : service.syscalls) {
+    json["syscalls"].push_back(
+        {{"syscall", series.syscall}, {"blocked_seconds", seconds(series.blocked_ns)}});
+  }
+  for (const auto& loop : service.loops) {
+    json["loops"].push_back(loop_json(loop, snapshot_ns, now_ns));
+  }
+  for (const auto& series : service.functions) {
+    json["functions"].push_back(function_json(series, service_ns));
+  }
+  for (const auto& series : service.entries) {
+    json["entries"].push_back({{"entry", series.entry},
+                               {"cause", stalls::cause_name(series.cause)},
+                               {"busy_seconds", seconds(series.busy_ns)}});
+  }
+  return json;
+}
+
+Json agent_json(const stalls::AgentHealth& health, const BuildInfo& build) {
+  Json json = {{"version", build.version},
+               {"ready", health.ready},
+               {"not_ready", health.not_ready},
+               {"hooks", Json::array()},
+               {"targets", Json::array()},
+               {"events_lost", Json::array()},
+               {"stack_errors", Json::array()},
+               {"programs", Json::array()},
+               {"series_folded", health.series_folded},
+               {"stall_records_suppressed", health.stall_records_suppressed}};
+  for (const auto& hook : health.hooks) {
+    json["hooks"].push_back({{"hook", hook.hook}, {"mode", hook.mode}});
+  }
+  for (const auto& target : health.targets) {
+    json["targets"].push_back(
+        {{"runtime", target.runtime}, {"state", target.state}, {"count", target.count}});
+  }
+  for (const auto& lost : health.events_lost) {
+    json["events_lost"].push_back({{"reason", lost.reason}, {"count", lost.count}});
+  }
+  for (const auto& error : health.stack_errors) {
+    json["stack_errors"].push_back(
+        {{"runtime", error.runtime}, {"reason", error.reason}, {"count", error.count}});
+  }
+  for (const auto& program : health.programs) {
+    json["programs"].push_back(
+        {{"program", program.program}, {"runs", program.runs}, {"seconds", program.seconds}});
+  }
+  return json;
+}
+
+}  // namespace
+
+std::string loops_json(const stalls::Snapshot& snapshot, const BuildInfo& build, uint64_t now_ns) {
+  Json json = {{"version", kVersion},
+               {"wall_time", rfc3339(snapshot.wall_ns)},
+               {"services", Json::array()},
+               {"agent", agent_json(snapshot.health, build)}};
+  for (const ServiceSnapshot& service : snapshot.services) {
+    json["services"].push_back(service_json(service, snapshot.monotonic_ns, now_ns));
+  }
+  return dump(json);
+}
+
+std::string stalls_json(const stalls::Snapshot& snapshot, const StallFilter& filter) {
+  std::string json = fmt::format("{{\"version\":{},\"stalls\":[", kVersion);
+  std::size_t listed = 0;
+  for (const auto& record : snapshot.stalls) {
+    if (listed == filter.limit) break;
+    if (filter.process && record->labels.process != *filter.process) continue;
+    if (listed++ > 0) json += ',';
+    json += stalls::to_json(*record);
+  }
+  return json + "]}";
+}
+
+std::optional<std::string> stall_json(const stalls::Snapshot& snapshot, std::string_view id) {
+  for (const auto& record : snapshot.stalls) {
+    if (record->id == id) return stalls::to_json(*record);
+  }
+  return std::nullopt;
+}
+
+HealthAnswer health_json(const stalls::Snapshot& snapshot, uint64_t now_ns) {
+  const uint64_t age_ns = now_ns > snapshot.monotonic_ns ? now_ns - snapshot.monotonic_ns : 0;
+  const bool healthy = age_ns < kSnapshotFreshNs;
+  Json json = {{"version", kVersion},
+               {"healthy", healthy},
+               {"snapshot_age_seconds", seconds(age_ns)},
+               {"reasons", Json::array()}};
+  if (!healthy) {
+    json["reasons"].push_back(
+        fmt::format("the measurement has published nothing for {:.0f} s: its thread is stuck",
+                    seconds(age_ns)));
+  }
+  return {healthy, dump(json)};
+}
+
+HealthAnswer ready_json(const stalls::Snapshot& snapshot) {
+  const stalls::AgentHealth& health = snapshot.health;
+  const Json json = {{"version", kVersion}, {"ready", health.ready}, {"reasons", health.not_ready}};
+  return {health.ready, dump(json)};
+}
+
+std::string error_json(std::string_view message) {
+  return dump({{"version", kVersion}, {"error", message}});
+}
+
+}  // namespace loopstall::exposition

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "exposition/http_message.h"
+
+#include <strings.h>
+#include <zlib.h>
+
+#include <cctype>
+#include <cstdlib>
+#include <optional>
+#include <string_view>
+
+namespace loopstall::exposition {
+namespace {
+
+constexpr std::size_t kCompressFromBytes = 1024;
+
+std::string_view trim(std::string_view text) {
+  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
+  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
+  return text;
+}
+
+/// Takes what stands before the separator off the front of `rest`.
+std::string_view next_part(std::string_view& rest, char separator) {
+  const std::size_t end = rest.find(separator);
+  const std::string_view part = rest.substr(0, end);
+  rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
+  return part;
+}
+
+/// The weight of a coding's parameters: "q=0.5" is 0.5, none is 1.
+double weight(std::string_view parameters) {
+  while (!parameters.empty()) {
+    const std::string parameter(trim(next_part(parameters, ';')));
+    if (parameter.starts_with("q=") || parameter.starts_with("Q=")) {
+      return std::strtod(parameter.c_str() + 2, nullptr);
+    }
+  }
+  return 1;
+}
+
+std::optional<std::string> gzip(const std::string& plain) {
+  z_stream stream{};
+  constexpr int kGzipWindow = 15 + 16;  // 16 asks zlib for gzip's header instead of its own
+  if (deflateInit2(&stream, Z_BEST_SPEED, Z_DEFLATED, kGzipWindow, 8, Z_DEFAULT_STRATEGY) != Z_OK) {
+    return std::nullopt;
+  }
+  std::string packed(deflateBound(&stream, plain.size()), '\0');
+  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(plain.data()));
+  stream.avail_in = static_cast<uInt>(plain.size());
+  stream.next_out = reinterpret_cast<Bytef*>(packed.data());
+  stream.avail_out = static_cast<uInt>(packed.size());
+  const int result = deflate(&stream, Z_FINISH);
+  packed.resize(stream.total_out);
+  deflateEnd(&stream);
+  if (result != Z_STREAM_END) return std::nullopt;
+  return packed;
+}
+
+std::optional<unsigned char> hex_byte(std::string_view digits) {
+  if (digits.size() < 2 || !std::isxdigit(static_cast<unsigned char>(digits[0])) ||
+      !std::isxdigit(static_cast<unsigned char>(digits[1]))) {
+    return std::nullopt;
+  }
+  return static_cast<unsigned char>(std::stoi(std::string(digits.substr(0, 2)), nullptr, 16));
+}
+
+std::string percent_decode(std::string_view text) {
+  std::string decoded;
+  while (!text.empty()) {
+    const char c = text.front();
+    text.remove_prefix(1);
+    if (c == '%') {
+      if (const auto byte = hex_byte(text)) {
+        decoded += static_cast<char>(*byte);
+        text.remove_prefix(2);
+        continue;
+      }
+    }
+    decoded += c == '+' ? ' ' : c;
+  }
+  return decoded;
+}
+
+}  // namespace
+
+const char* reason_phrase(int status) {
+  switch (status) {
+    case 200:
+      return "OK";
+    case 400:
+      return "Bad Request";
+    case 403:
+      return "Forbidden";
+    case 404:
+      return "Not Found";
+    case 405:
+      return "Method Not Allowed";
+    case 408:
+      return "Request Timeout";
+    case 413:
+      return "Content Too Large";
+    case 431:
+      return "Request Header Fields Too Large";
+    case 500:
+      return "Internal Server Error";
+    case 501:
+      return "Not Implemented";
+    case 503:
+      return "Service Unavailable";
+    case 505:
+      return "HTTP Version Not Supported";
+    default:
+      return status < 500 ? "Bad Request" : "Internal Server Error";
+  }
+}
+
+bool accepts_gzip(const std::string& accept_encoding) {
+  std::string_view rest = accept_encoding;
+  bool any = false;
+  while (!rest.empty()) {
+    std::string_view parameters = next_part(rest, ',');
+    const std::string coding(trim(next_part(parameters, ';')));
+    if (::strcasecmp(coding.c_str(), "gzip") == 0) return weight(parameters) > 0;
+    if (coding == "*") any = weight(parameters) > 0;
+  }
+  return any;
+}
+
+void compress(const Request& request, Response& response) {
+  response.headers.emplace_back("Vary", "Accept-Encoding");
+  if (response.body.size() < kCompressFromBytes || !accepts_gzip(request.accept_encoding)) return;
+  if (auto packed = gzip(response.body)) {
+    response.body = std::move(*packed);
+    response.headers.emplace_back("Content-Encoding", "gzip");
+  }
+}
+
+bool query_value(const std::string& query, const std::string& name, std::string& value) {
+  std::string_view rest = query;
+  while (!rest.empty()) {
+    std::string_view pair = next_part(rest, '&');
+    if (percent_decode(next_part(pair, '=')) != name) continue;
+    value = percent_decode(pair);
+    return true;
+  }
+  return false;
+}
+
+}  // namespace loopstall::exposition

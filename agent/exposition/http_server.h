@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "exposition/build_info.h"
+#include "stalls/snapshot.h"
+
+namespace loopstall::exposition {
+
+struct HttpOptions {
+  std::string listen = "0.0.0.0:9877";          ///< port 0 lets the kernel choose
+  std::string admin_listen = "127.0.0.1:9878";  ///< likewise
+  std::vector<std::string> admin_hosts;  ///< names, beside IP addresses and localhost, that the
+                                         ///< admin listener may be asked for
+  std::chrono::milliseconds request_timeout{5000};  ///< for a whole request, and for its answer
+  int public_threads = 8;
+  int admin_threads = 4;
+  BuildInfo build = this_build();
+};
+
+/// The two HTTP listeners (docs/http.md). Each has its own threads, so that peers of the public one
+/// cannot keep the operator out; neither serves files. Its threads inherit the signal mask of the
+/// thread that calls start().
+class HttpServer {
+ public:
+  /// Listens and serves from now on. `clock` must outlive the server. Fails with
+  /// ErrorKind::environment when a port cannot be had (the sentence names the flag to change), and
+  /// with ErrorKind::usage when an address is malformed.
+  static base::Result<std::unique_ptr<HttpServer>> start(
+      HttpOptions options, std::shared_ptr<const stalls::SnapshotSource> source,
+      const base::Clock& clock);
+
+  /// Stops both listeners at once. It takes about one second, two when a peer is in the middle of
+  /// a request: CivetWeb's threads look up only that often.
+  ~HttpServer();
+
+  HttpServer(const HttpServer&) = delete;
+  HttpServer& operator=(const HttpServer&) = delete;
+
+  uint16_t public_port() const;
+  uint16_t admin_port() const;
+
+ private:
+  class Listener;
+  HttpServer(std::unique_ptr<Listener> public_listener, std::unique_ptr<Listener> admin_listener);
+
+  std::unique_ptr<Listener> public_;
+  std::unique_ptr<Listener> admin_;
+};
+
+}  // namespace loopstall::exposition

@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "exposition/routes.h"
+
+#include <arpa/inet.h>
+#include <fmt/format.h>
+#include <netinet/in.h>
+#include <strings.h>
+
+#include <algorithm>
+#include <charconv>
+#include <optional>
+#include <utility>
+
+#include "exposition/api_json.h"
+#include "exposition/page_assets.h"
+#include "exposition/process_stats.h"
+#include "exposition/snapshot_samples.h"
+#include "exposition/text_format.h"
+
+namespace loopstall::exposition {
+namespace {
+
+constexpr const char* kJson = "application/json";
+constexpr uint64_t kReuseScrapeNs = 250'000'000;
+
+Response json_response(int status, std::string body) {
+  return {.status = status, .content_type = kJson, .body = std::move(body), .headers = {}};
+}
+
+Response error_response(int status, std::string_view message) {
+  return json_response(status, error_json(message));
+}
+
+/// The 405 answer when the method is neither GET nor HEAD.
+std::optional<Response> refuse_method(const Request& request) {
+  if (request.method == "GET" || request.method == "HEAD") return std::nullopt;
+  Response response = error_response(405, "only GET and HEAD are served here");
+  response.headers.emplace_back("Allow", "GET, HEAD");
+  return response;
+}
+
+void add_common_headers(Response& response) {
+  response.headers.emplace_back("Cache-Control", "no-store");
+  response.headers.emplace_back("X-Content-Type-Options", "nosniff");
+}
+
+class PublicRoutes final : public Routes {
+ public:
+  PublicRoutes(std::shared_ptr<const stalls::SnapshotSource> source, BuildInfo build,
+               const base::Clock& clock)
+      : source_(std::move(source)), build_(std::move(build)), clock_(clock) {}
+
+  Response answer(const Request& request) const override {
+    Response response = route(request);
+    add_common_headers(response);
+    compress(request, response);
+    return response;
+  }
+
+ private:
+  Response route(const Request& request) const {
+    if (auto refusal = refuse_method(request)) return *std::move(refusal);
+    if (request.path == "/metrics") {
+      return {.content_type = std::string(kTextContentType), .body = scrape(), .headers = {}};
+    }
+    if (request.path == "/healthz") {
+      return health(health_json(*source_->snapshot(), clock_.monotonic_ns()));
+    }
+    if (request.path == "/readyz") return health(ready_json(*source_->snapshot()));
+    return error_response(404, "unknown path; this listener serves /metrics, /healthz and /readyz");
+  }
+
+  static Response health(HealthAnswer answer) {
+    return json_response(answer.ok ? 200 : 503, std::move(answer.json));
+  }
+
+  std::string scrape() const {
+    const std::lock_guard lock(scrape_mutex_);
+    const uint64_t now_ns = clock_.monotonic_ns();
+    if (scrape_.empty() || now_ns - scraped_ns_ >= kReuseScrapeNs) {
+      scrape_ = to_text(
+          snapshot_samples(*source_->snapshot(),
+                           {.now_ns = now_ns, .build = build_, .process = read_process_stats()}));
+      scraped_ns_ = now_ns;
+    }
+    return scrape_;
+  }
+
+  const std::shared_ptr<const stalls::SnapshotSource> source_;
+  const BuildInfo build_;
+  const base::Clock& clock_;
+
+  mutable std::mutex scrape_mutex_;  // guards what follows
+  mutable std::string scrape_;
+  mutable uint64_t scraped_ns_ = 0;
+};
+
+/// Stacks and names of targets are shown by this listener: nothing of them may run as code, and no
+/// other site may frame or embed it.
+void add_page_headers(Response& response) {
+  response.headers.emplace_back(
+      "Content-Security-Policy",
+      "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+      "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'");
+  response.headers.emplace_back("Cross-Origin-Resource-Policy", "same-origin");
+  response.headers.emplace_back("Cross-Origin-Opener-Policy", "same-origin");
+  response.headers.emplace_back("Referrer-Policy", "no-referrer");
+  response.headers.emplace_back("X-Frame-Options", "DENY");
+}
+
+class AdminRoutes final : public Routes {
+ public:
+  AdminRoutes(std::shared_ptr<const stalls::SnapshotSource> source, BuildInfo build,
+              const base::Clock& clock, std::vector<std::string> hosts)
+      : source_(std::move(source)),
+        build_(std::move(build)),
+        clock_(clock),
+        hosts_(std::move(hosts)) {}
+
+  Response answer(const Request& request) const override {
+    Response response = route(request);
+    add_common_headers(response);
+    add_page_headers(response);
+    compress(request, response);
+    return response;
+  }
+
+ private:
+  Response route(const Request& request) const {
+    if (!host_is_allowed(request.host, hosts_)) {
+      return error_response(403, "the Host header names neither an IP address nor localhost");
+    }
+    if (auto refusal = refuse_method(request)) return *std::move(refusal);
+    if (const PageAsset* asset = find_page_asset(request.path)) {
+      return {.content_type = std::string(asset->content_type),
+              .body = std::string(asset->content),
+              .headers = {}};
+    }
+    if (request.path == "/api/v1/loops") {
+      return json_response(200, loops_json(*source_->snapshot(), build_, clock_.monotonic_ns()));
+    }
+    if (request.path == "/api/v1/stalls") return stalls(request);
+    constexpr std::string_view kStallPrefix = "/api/v1/stalls/";
+    if (request.path.starts_with(kStallPrefix)) {
+      return stall(std::string_view(request.path).substr(kStallPrefix.size()));
+    }
+    return error_response(404,
+                          "unknown path; this listener serves / and /api/v1/loops, "
+                          "/api/v1/stalls, /api/v1/stalls/<id>");
+  }
+
+  Response stalls(const Request& request) const {
+    StallFilter filter;
+    std::string value;
+    if (query_value(request.query, "limit", value)) {
+      const char* end = value.data() + value.size();
+      const auto [parsed, error] = std::from_chars(value.data(), end, filter.limit);
+      if (error != std::errc{} || parsed != end) {
+        return error_response(400, "limit is not a whole number");
+      }
+    }
+    if (query_value(request.query, "process", value)) filter.process = value;
+    return json_response(200, stalls_json(*source_->snapshot(), filter));
+  }
+
+  Response stall(std::string_view id) const {
+    if (auto record = stall_json(*source_->snapshot(), id)) return json_response(200, *record);
+    return error_response(404, "no such stall; the agent keeps the last 1,000");
+  }
+
+  const std::shared_ptr<const stalls::SnapshotSource> source_;
+  const BuildInfo build_;
+  const base::Clock& clock_;
+  const std::vector<std::string> hosts_;
+};
+
+/// The name without port and brackets.
+std::string bare_host(const std::string& host) {
+  if (host.starts_with('[')) return host.substr(1, host.find(']') - 1);
+  return host.substr(0, host.rfind(':'));
+}
+
+bool is_ip_address(const std::string& text) {
+  in6_addr address{};
+  return ::inet_pton(AF_INET, text.c_str(), &address) == 1 ||
+         ::inet_pton(AF_INET6, text.c_str(), &address) == 1;
+}
+
+}  // namespace
+
+std::unique_ptr<Routes> public_routes(std::shared_ptr<const stalls::SnapshotSource> source,
+                                      BuildInfo build, const base::Clock& clock) {
+  return std::make_unique<PublicRoutes>(std::move(source), std::move(build), clock);
+}
+
+std::unique_ptr<Routes> admin_routes(std::shared_ptr<const stalls::SnapshotSource> source,
+                                     BuildInfo build, const base::Clock& clock,
+                                     std::vector<std::string> hosts) {
+  return std::make_unique<AdminRoutes>(std::move(source), std::move(build), clock,
+                                       std::move(hosts));
+}
+
+bool host_is_allowed(const std::string& host, const std::vector<std::string>& hosts) {
+  if (host.empty()) return true;  // HTTP/1.0; no browser leaves it out
+  const std::string name = bare_host(host);
+  if (is_ip_address(name)) return true;
+  const auto same = [&](const std::string& allowed) {
+    return ::strcasecmp(allowed.c_str(), name.c_str()) == 0;
+  };
+  return same("localhost") || std::any_of(hosts.begin(), hosts.end(), same);
+}
+
+}  // namespace loopstall::exposition

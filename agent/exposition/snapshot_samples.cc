@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "exposition/snapshot_samples.h"
+
+#include "exposition/turn_age.h"
+
+namespace loopstall::exposition {
+namespace {
+
+using stalls::AgentHealth;
+using stalls::ByCause;
+using stalls::Cause;
+using stalls::ServiceSnapshot;
+
+double seconds(uint64_t ns) { return static_cast<double>(ns) / 1e9; }
+double plain(uint64_t count) { return static_cast<double>(count); }
+
+void add_by_cause(SampleModel& model, Metric metric, const ServiceSnapshot& service,
+                  const ByCause& values, double (*unit)(uint64_t)) {
+  for (std::size_t i = 0; i < stalls::kCauseCount; ++i) {
+    const auto cause = static_cast<Cause>(i);
+    if (!stalls::cause_is_measured(cause)) continue;
+    model.add(metric, service.labels, {stalls::cause_name(cause)}, unit(values[i]));
+  }
+}
+
+void add_account(SampleModel& model, const ServiceSnapshot& service) {
+  const auto& labels = service.labels;
+  model.add(Metric::turn_seconds, labels, {}, service.turns);
+  add_by_cause(model, Metric::busy_seconds, service, service.busy_ns, seconds);
+  model.add(Metric::idle_seconds, labels, {}, seconds(service.idle_ns));
+  add_by_cause(model, Metric::stalls, service, service.stalls, plain);
+  add_by_cause(model, Metric::stall_seconds, service, service.stall_ns, seconds);
+  model.add(Metric::startup_seconds, labels, {}, seconds(service.startup_ns));
+  model.add(Metric::ready_events, labels, {}, plain(service.ready_events));
+  model.add(Metric::delayed_events, labels, {}, plain(service.delayed_events));
+  for (const stalls::SyscallSeries& series : service.syscalls) {
+    model.add(Metric::syscall_blocked_seconds, labels, {series.syscall},
+              seconds(series.blocked_ns));
+  }
+}
+
+void add_functions(SampleModel& model, const ServiceSnapshot& service) {
+  for (const stalls::FunctionSeries& series : service.functions) {
+    if (!stalls::cause_is_measured(series.cause)) continue;
+    const std::string_view cause = stalls::cause_name(series.cause);
+    model.add(Metric::blocking_seconds, service.labels, {series.function, series.file, cause},
+              series.holds);
+    model.add(Metric::function_busy_seconds, service.labels, {series.function, series.file, cause},
+              seconds(series.busy_ns));
+  }
+  for (const stalls::EntrySeries& series : service.entries) {
+    if (!stalls::cause_is_measured(series.cause)) continue;
+    model.add(Metric::entry_busy_seconds, service.labels,
+              {series.entry, stalls::cause_name(series.cause)}, seconds(series.busy_ns));
+  }
+}
+
+void add_gauges(SampleModel& model, const ServiceSnapshot& service, uint64_t snapshot_ns,
+                uint64_t now_ns) {
+  if (service.loops.empty()) return;
+  model.add(Metric::loops, service.labels, {}, plain(service.loops.size()));
+  model.add(Metric::utilization_max, service.labels, {}, service.utilization_max);
+  model.add(Metric::turn_in_progress, service.labels, {},
+            seconds(oldest_turn_age_ns(service, snapshot_ns, now_ns)));
+}
+
+void add_health(SampleModel& model, const AgentHealth& health) {
+  for (const auto& hook : health.hooks) model.add(Metric::hook_info, {hook.hook, hook.mode}, 1.0);
+  for (const auto& target : health.targets) {
+    model.add(Metric::targets, {target.runtime, target.state}, plain(target.count));
+  }
+  for (const auto& lost : health.events_lost) {
+    model.add(Metric::events_lost, {lost.reason}, plain(lost.count));
+  }
+  for (const auto& error : health.stack_errors) {
+    model.add(Metric::stack_errors, {error.runtime, error.reason}, plain(error.count));
+  }
+  for (const auto& program : health.programs) {
+    model.add(Metric::program_runs, {program.program}, plain(program.runs));
+    model.add(Metric::program_seconds, {program.program}, program.seconds);
+  }
+  model.add(Metric::series_folded, {}, plain(health.series_folded));
+  model.add(Metric::stall_records_suppressed, {}, plain(health.stall_records_suppressed));
+}
+
+void add_process(SampleModel& model, const ProcessStats& process) {
+  model.add(Metric::process_cpu_seconds, {}, process.cpu_seconds);
+  model.add(Metric::process_open_fds, {}, plain(process.open_fds));
+  if (process.max_fds) model.add(Metric::process_max_fds, {}, plain(*process.max_fds));
+  model.add(Metric::process_virtual_memory, {}, plain(process.virtual_bytes));
+  model.add(Metric::process_resident_memory, {}, plain(process.resident_bytes));
+  model.add(Metric::process_start_time, {}, process.start_time_seconds);
+}
+
+}  // namespace
+
+SampleModel snapshot_samples(const stalls::Snapshot& snapshot, const ScrapeContext& context) {
+  SampleModel model;
+  for (const ServiceSnapshot& service : snapshot.services) {
+    add_account(model, service);
+    add_functions(model, service);
+    add_gauges(model, service, snapshot.monotonic_ns, context.now_ns);
+  }
+  model.add(Metric::build_info, {context.build.version, context.build.revision}, 1.0);
+  add_health(model, snapshot.health);
+  if (context.process) add_process(model, *context.process);
+  model.settle();
+  return model;
+}
+
+}  // namespace loopstall::exposition

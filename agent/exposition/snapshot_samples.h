@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "exposition/build_info.h"
+#include "exposition/process_stats.h"
+#include "exposition/sample_model.h"
+#include "stalls/snapshot.h"
+
+namespace loopstall::exposition {
+
+/// What a scrape knows beside the snapshot.
+struct ScrapeContext {
+  uint64_t now_ns = 0;  ///< monotonic, at the scrape
+  BuildInfo build;
+  std::optional<ProcessStats> process;  ///< its series are left out when it is none
+};
+
+/// The settled sample model of one scrape. Series by cause exist for every measured cause, zeros
+/// included, so that a rate sees the first stall; causes that this version does not measure have
+/// no series. Gauges of a service without loops are left out.
+SampleModel snapshot_samples(const stalls::Snapshot& snapshot, const ScrapeContext& context);
+
+}  // namespace loopstall::exposition

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "exposition/text_format.h"
+
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
+#include "exposition/snapshot_samples.h"
+#include "exposition/utf8.h"
+#include "sample_snapshot.h"
+
+namespace loopstall::exposition {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kGolden = LOOPSTALL_SOURCE_DIR "/tests/unit/exposition/metrics.golden.txt";
+
+std::string sample_text() {
+  const ScrapeContext context{.now_ns = testing::kTakenNs,
+                              .build = {"1.2.3", "abc1234"},
+                              .process = ProcessStats{.cpu_seconds = 1.25,
+                                                      .start_time_seconds = 1.7e9,
+                                                      .virtual_bytes = 104857600,
+                                                      .resident_bytes = 31457280,
+                                                      .open_fds = 31,
+                                                      .max_fds = 1024}};
+  return to_text(snapshot_samples(testing::sample_snapshot(), context));
+}
+
+std::string read_golden() {
+  std::ifstream in(kGolden);
+  return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+}
+
+// UPDATE_GOLDEN=1 writes it instead; read the difference before committing it.
+TEST(TextFormat, SampleSnapshotIsAsRecorded) {
+  const std::string text = sample_text();
+  if (std::getenv("UPDATE_GOLDEN") != nullptr) {
+    std::ofstream(kGolden) << text;
+    GTEST_SKIP() << "the recorded text was rewritten";
+  }
+  EXPECT_EQ(text, read_golden());
+}
+
+TEST(TextFormat, BucketsAreCumulativeWithBoundsInSeconds) {
+  const std::string text = sample_text();
+  const auto bucket = [](const std::string& le, int count) {
+    return "loopstall_turn_seconds_bucket{process=\"app.main:app\",runtime=\"uvloop\",le=\"" + le +
+           "\"} " + std::to_string(count) + "\n";
+  };
+  // 1, 3, 120, 130 ms and 40 s: bounds are inclusive.
+  for (const auto& [le, count] : std::initializer_list<std::pair<const char*, int>>{{"0.001", 1},
+                                                                                    {"0.0025", 1},
+                                                                                    {"0.005", 2},
+                                                                                    {"0.01", 2},
+                                                                                    {"0.025", 2},
+                                                                                    {"0.05", 2},
+                                                                                    {"0.1", 2},
+                                                                                    {"0.25", 4},
+                                                                                    {"0.5", 4},
+                                                                                    {"1", 4},
+                                                                                    {"2.5", 4},
+                                                                                    {"5", 4},
+                                                                                    {"10", 4},
+                                                                                    {"30", 4},
+                                                                                    {"+Inf", 5}}) {
+    EXPECT_NE(text.find(bucket(le, count)), std::string::npos) << le;
+  }
+  EXPECT_NE(
+      text.find("loopstall_turn_seconds_count{process=\"app.main:app\",runtime=\"uvloop\"} 5\n"),
+      std::string::npos);
+  EXPECT_NE(
+      text.find("loopstall_turn_seconds_sum{process=\"app.main:app\",runtime=\"uvloop\"} 40.254\n"),
+      std::string::npos);
+}
+
+TEST(TextFormat, HostileNamesStayInsideTheirLabel) {
+  const std::string text = sample_text();
+  EXPECT_NE(text.find("function=\"<img src=x onerror=alert(1)> \\\"\\\\\\n\xEF\xBF\xBD\","
+                      "file=\"a\\\"b\\\\c.py\""),
+            std::string::npos);
+  EXPECT_EQ(to_valid_utf8(text, text.size() * 3), text) << "not UTF-8";
+}
+
+/// Runs `command` with `input` on its standard input; its exit status and what it printed.
+std::pair<int, std::string> run_with_input(const std::string& command, const std::string& input) {
+  std::string file = (fs::temp_directory_path() / "loopstall-metrics-XXXXXX").string();
+  ::close(::mkstemp(file.data()));
+  std::ofstream(file) << input;
+  std::FILE* pipe = ::popen((command + " < " + file + " 2>&1").c_str(), "r");
+  std::string output;
+  for (int c; (c = std::fgetc(pipe)) != EOF;) output += static_cast<char>(c);
+  const int status = ::pclose(pipe);
+  fs::remove(file);
+  return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, output};
+}
+
+TEST(TextFormat, PromtoolFindsNothingToSay) {
+  if (std::system("command -v promtool >/dev/null 2>&1") != 0) {
+    GTEST_SKIP() << "promtool (Debian package prometheus) is not installed";
+  }
+  const auto [status, output] = run_with_input("promtool check metrics", sample_text());
+  EXPECT_EQ(status, 0);
+  EXPECT_EQ(output, "");
+  // It must be able to object at all.
+  const auto [bad_status, bad_output] =
+      run_with_input("promtool check metrics", sample_text() + "loopstall_loops{x=\"\n\"} 1\n");
+  EXPECT_NE(bad_status, 0);
+}
+
+}  // namespace
+}  // namespace loopstall::exposition
