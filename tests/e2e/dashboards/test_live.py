@@ -11,6 +11,7 @@ import subprocess
 import time
 
 import pytest
+import yaml
 
 import example_service
 import paths
@@ -41,10 +42,10 @@ pytestmark = pytest.mark.skipif(missing() is not None, reason=str(missing()))
 class System:
     """The agent and the Prometheus that scrapes it."""
 
-    def __init__(self, agent, prometheus, directory):
+    def __init__(self, agent, pid, prometheus):
         self.agent = agent
+        self.pid = pid
         self.prometheus = prometheus
-        self.directory = directory
 
     def metrics(self):
         return fetch(f"http://{self.agent}/metrics")
@@ -56,18 +57,43 @@ def is_ready(agent, process, directory):
     return fetch(f"http://{agent}/readyz")
 
 
+def chart_capabilities():
+    """Those that the chart gives, in setpriv's words."""
+    template = (paths.CHART / "templates/daemonset.yaml").read_text()
+    added = re.search(r"add:\n((?: +- [A-Z_]+\n)+)", template).group(1)
+    return [name.lower() for name in yaml.safe_load(added)]
+
+
+def as_in_the_chart():
+    """Root with the chart's capabilities and no others, and no way to gain any."""
+    bounding = ",".join(["-all", *(f"+{name}" for name in chart_capabilities())])
+    return ["setpriv", f"--bounding-set={bounding}", "--inh-caps=-all", "--no-new-privs"]
+
+
 @pytest.fixture(scope="module")
 def system(tmp_path_factory):
     directory = tmp_path_factory.mktemp("live")
     agent = f"127.0.0.1:{free_port()}"
-    command = [paths.BINARY, "agent", "--listen", agent]
+    command = [*as_in_the_chart(), paths.BINARY, "agent", "--listen", agent]
     command += ["--admin-listen", f"127.0.0.1:{free_port()}"]
     with example_service.under_load(directory), example_service.running(
         command, "agent", directory
     ) as process:
         wait_until(lambda: is_ready(agent, process, directory), 60, "the agent is ready")
         with Prometheus(directory, agent, paths.RULES) as prometheus:
-            yield System(agent, prometheus, directory)
+            yield System(agent, process.pid, prometheus)
+
+
+def test_the_agent_has_only_the_charts_capabilities(system):
+    """What the rest of this file shows to be enough."""
+    status = dict(
+        line.split(":\t", 1) for line in open(f"/proc/{system.pid}/status") if ":\t" in line
+    )
+    numbers = {"dac_read_search": 2, "sys_ptrace": 19, "perfmon": 38, "bpf": 39}
+    allowed = sum(1 << numbers[name] for name in chart_capabilities())
+    assert int(status["CapBnd"], 16) == allowed
+    assert int(status["CapEff"], 16) & ~allowed == 0
+    assert status["NoNewPrivs"].strip() == "1"
 
 
 def has_values(found):

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fixtures of the e2e tier: real victims, the real agent, a scrape."""
+
+import os
+import subprocess
+
+import pytest
+
+from harness import resources
+from harness.agent import Agent
+from harness.paths import PYTHON, binary
+
+
+@pytest.fixture(scope="session")
+def privileged():
+    if os.geteuid() != 0:
+        pytest.skip("needs root: it loads BPF programs and makes cgroups")
+
+
+@pytest.fixture(scope="session")
+def agent_binary():
+    if not binary().exists():
+        pytest.fail(f"no agent at {binary()}: run scripts/build or set LOOPSTALL_BINARY")
+
+
+@pytest.fixture(scope="session")
+def agent(privileged, agent_binary):
+    """One agent for the whole node, with a threshold that records every hold of 20 ms."""
+    with Agent() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def default_agent(privileged, agent_binary):
+    """One agent as users run it: stalls begin at 100 ms."""
+    with Agent(stall_threshold="100ms") as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def peers():
+    with resources.slow_peers() as addresses:
+        yield addresses
+
+
+@pytest.fixture(scope="session")
+def dsn(privileged):
+    with resources.postgres() as text:
+        yield text
+
+
+@pytest.fixture(scope="session")
+def scratch():
+    with resources.scratch_folder() as folder:
+        yield folder
+
+
+@pytest.fixture(scope="session")
+def slow_disk(privileged, scratch):
+    with resources.throttled_disk(scratch) as group:
+        yield group
+
+
+@pytest.fixture(scope="session", params=["asyncio", "uvloop"])
+def loop_kind(request):
+    if request.param == "uvloop" and subprocess.run(
+            [PYTHON, "-c", "import uvloop"], stderr=subprocess.DEVNULL, check=False).returncode:
+        pytest.skip("no uvloop (Debian: python3-uvloop)")
+    return request.param

@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What must be found in which victim: the expectation table of the e2e tier."""
+
+import dataclasses
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """One hidden blocking call, and what the agent must say about it."""
+
+    script: str
+    name: str
+    function: str         # blamed; `file` is the script
+    entry: str            # the endpoint; "" where another thread is to blame
+    causes: tuple         # the hold's dominant cause is one of these
+    cpu: str = ""         # "pure": the turn only computes; "mixed": it computes and waits
+    syscall: str = ""     # the system call that the record must name
+    needs: tuple = ()     # options of the victim: log_server, byte_peer, dsn, file
+    throttled: bool = False  # runs in the cgroup whose disk is slow
+    sleeps: bool = True   # leaves the CPU to others, so both loops can run at once
+    holds: int = 100
+
+    def __str__(self):
+        return self.name
+
+
+CASES = [
+    #    script          case              blamed              entry            cause
+    Case("network.py",   "requests_get",   "save_log",         "upload",        ("network",),
+         needs=("log_server",)),
+    Case("network.py",   "psycopg2_query", "count_orders",     "report",        ("network",),
+         needs=("dsn",)),
+    Case("network.py",   "short_recvs",    "read_replies",     "poll_device",   ("network",),
+         needs=("byte_peer",), holds=50),
+    Case("waits.py",     "retry_sleep",    "back_off",         "checkout",      ("sleep",)),
+    Case("waits.py",     "short_sleeps",   "poll_status",      "wait_for_job",  ("sleep",), holds=60),
+    Case("compute.py",   "pillow",         "compress_image",   "upload",        ("cpu",),
+         cpu="pure", sleeps=False),
+    Case("compute.py",   "json_body",      "import_orders",    "import_orders", ("cpu",),
+         cpu="pure", sleeps=False, holds=50),
+    Case("compute.py",   "mixed",          "score_and_wait",   "rank",          ("cpu", "sleep"),
+         cpu="mixed", sleeps=False),
+    Case("files.py",     "cold_read",      "load_model",       "predict",       ("file",),
+         needs=("file",), throttled=True, sleeps=False),
+    Case("files.py",     "fsync",          "store_upload",     "receive",       ("file",),
+         needs=("file",), throttled=True, sleeps=False),
+    Case("files.py",     "cold_mmap",      "touch_index",      "look_up",       ("pagefault",),
+         needs=("file",), throttled=True, sleeps=False),
+    Case("files.py",     "warm_read",      "load_model",       "predict",       ("cpu",),
+         cpu="pure", syscall="read", needs=("file",), sleeps=False),
+    Case("processes.py", "subprocess_run", "convert_document", "render",        ("process", "pipe")),
+    Case("threads.py",   "gil",            "crunch",           "",              ("gil",),
+         sleeps=False),
+    Case("threads.py",   "lock",           "read_cache",       "get_item",      ("lock",)),
+]
+
+# Two functions in turn: its holds have two names, and test_shares.py looks at the shares.
+TWO_FUNCTIONS = Case("waits.py", "two_functions", "write_audit", "track", ("sleep",), holds=320)

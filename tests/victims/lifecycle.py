@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Loops that are quiet, that hang, that end, and that are born twice.
+
+These do not all follow victim.py's conversation: a loop that hangs cannot listen to a test. Each
+prints {"ready": true, …} when it serves, and what else it says is told at each function.
+"""
+
+import asyncio
+import json
+import os
+import select
+import socket
+import sys
+import threading
+import time
+
+import victim
+
+
+def say(**facts):
+    print(json.dumps(facts | {"pid": os.getpid(), "now_ns": time.monotonic_ns()}), flush=True)
+
+
+async def serve():
+    return await asyncio.start_server(lambda reader, writer: writer.close(), "127.0.0.1", 0)
+
+
+async def serve_for(seconds):
+    """An idle service that ticks, as uvicorn does."""
+    async with await serve():
+        say(ready=True)
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            await asyncio.sleep(0.05)
+
+
+def hang_asleep():
+    time.sleep(60)
+
+
+def hang_spinning():
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        pass
+
+
+async def hang(function):
+    await serve_for(0.5)
+    say(hanging=True)
+    function()
+
+
+def idle():
+    """Serves and does nothing."""
+    asyncio.run(serve_for(60))
+
+
+def sleeping():
+    """Hangs in time.sleep() soon after it served."""
+    asyncio.run(hang(hang_asleep))
+
+
+def spinning():
+    """Hangs on the CPU soon after it served."""
+    asyncio.run(hang(hang_spinning))
+
+
+def after_run():
+    """Works on, without a loop, after asyncio.run() returned."""
+    asyncio.run(serve_for(2))
+    say(loop_is_over=True)
+    time.sleep(6)
+
+
+def exit_in_stall():
+    """Leaves by os._exit() of another thread while the loop's thread sleeps."""
+    threading.Timer(3, lambda: os._exit(0)).start()
+    asyncio.run(hang(hang_asleep))
+
+
+def drain_queue(poller, seconds):
+    """A blocking wait on an epoll of its own, as kafka-python and psycopg 3 do it."""
+    poller.poll(seconds)
+
+
+async def consume(poller, truth, holds):
+    async with await serve():
+        say(ready=True)
+        until = time.monotonic() + 2
+        while time.monotonic() < until:  # time for the agent to find the loop
+            await asyncio.sleep(0.02)
+        for _ in range(holds):
+            await asyncio.sleep(0.02)
+            start_ns = time.monotonic_ns()
+            drain_queue(poller, 0.3)
+            truth.append((start_ns, time.monotonic_ns()))
+
+
+def second_run():
+    """A second asyncio.run() after a private epoll took the number of the first one's."""
+    loop_numbers = []
+
+    async def first():
+        loop_numbers.extend(epoll_numbers())
+        await serve_for(2)
+
+    asyncio.run(first())
+    poller = select.epoll()
+    here, there = socket.socketpair()
+    poller.register(here, select.EPOLLIN)
+    truth = []
+    say(between=True, first_loop_epolls=loop_numbers, private_epoll=poller.fileno())
+    start_ns = time.monotonic_ns()
+    asyncio.run(consume(poller, truth, 12))
+    say(done=True, start_ns=start_ns, holds=truth)
+    there.close()
+    time.sleep(3)
+
+
+def epoll_numbers():
+    numbers = []
+    for name in os.listdir("/proc/self/fd"):
+        try:
+            if "eventpoll" in os.readlink(f"/proc/self/fd/{name}"):
+                numbers.append(int(name))
+        except OSError:
+            pass
+    return numbers
+
+
+def main():
+    lives = {life.__name__: life for life in
+             (idle, sleeping, spinning, after_run, exit_in_stall, second_run)}
+    if len(sys.argv) != 3 or sys.argv[1] not in lives:
+        sys.exit(f"usage: lifecycle.py {'|'.join(lives)} asyncio|uvloop")
+    victim.use_loop(sys.argv[2])
+    lives[sys.argv[1]]()
+
+
+if __name__ == "__main__":
+    main()
