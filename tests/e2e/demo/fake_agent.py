@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Takes the agent's place in a test of scripts/demo: answers as the agent should, measures nothing.
 
-FAKE_AGENT=omit: it names no compress_image; accuse: it blames send_audit_record in the mended
+FAKE_AGENT holding omit: it names no compress_image; accuse: it blames send_audit_record in the mended
 service; die: it ends after its start.
 """
 
@@ -45,7 +45,7 @@ def answer(path: str):
         return agent_answers.document([])
     pid, mode = found
     rows = agent_answers.BROKEN if mode == "broken" else agent_answers.MENDED
-    if os.environ.get("FAKE_AGENT") == "omit":
+    if "omit" in os.environ.get("FAKE_AGENT", ""):
         rows = [row for row in rows if row[0] != "compress_image"]
     return agent_answers.document([agent_answers.service(rows, pid)])
 
@@ -67,7 +67,7 @@ def write_stall_log(path: str) -> None:
     """What the agent blames in the mended service, if it is told to."""
     found = example_service()
     with open(path, "w", encoding="utf-8") as log:
-        if found and found[1] == "mended" and os.environ.get("FAKE_AGENT") == "accuse":
+        if found and found[1] == "mended" and "accuse" in os.environ.get("FAKE_AGENT", ""):
             names = ("send_audit_record", "app/services/audit_log.py", "network")
             log.write(json.dumps(agent_answers.stall_record(found[0], *names, 0.2)) + "\n")
 
@@ -80,7 +80,7 @@ def main() -> None:
         parser.add_argument(name, required=True)
     options = parser.parse_args()
     write_stall_log(options.stall_log)
-    if os.environ.get("FAKE_AGENT") == "die":
+    if "die" in os.environ.get("FAKE_AGENT", ""):
         sys.exit("loopstall: this kernel has no BTF")
     for address in (options.listen, options.admin_listen):
         host, _, port = address.rpartition(":")
