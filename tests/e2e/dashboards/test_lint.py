@@ -83,6 +83,29 @@ def test_panel_explains_itself(path, panel):
     assert panel["fieldConfig"]["defaults"]["unit"]
 
 
+def objects_in(value):
+    """Every JSON object at any depth."""
+    if isinstance(value, dict):
+        yield value
+    for part in value.values() if isinstance(value, dict) else value:
+        if isinstance(part, (dict, list)):
+            yield from objects_in(part)
+
+
+@pytest.mark.parametrize("path", paths.DASHBOARDS, ids=lambda path: path.name)
+def test_nothing_names_a_datasource_of_somebodys_system(path):
+    sources = [o["datasource"] for o in objects_in(queries.load_dashboard(path)) if "datasource" in o]
+    builtin = {"type": "grafana", "uid": "-- Grafana --"}  # of Grafana's own annotations
+    assert sources and all(source in (DATASOURCE, builtin) for source in sources)
+
+
+@pytest.mark.parametrize("path", paths.DASHBOARDS, ids=lambda path: path.name)
+def test_annotations_follow_the_variables(path):
+    for annotation in queries.load_dashboard(path)["annotations"]["list"]:
+        for label in ("namespace", "pod", "process") if "expr" in annotation else ():
+            assert f'{label}=~"${label}"' in annotation["expr"]
+
+
 @pytest.mark.parametrize("path, panel", DATA_PANELS)
 def test_panel_reads_the_chosen_datasource(path, panel):
     assert panel["datasource"] == DATASOURCE
