@@ -66,7 +66,9 @@ tl::expected<PythonSymbolizer::Code, std::string_view> PythonSymbolizer::read_co
   }
   const auto firstlineno = field<uint32_t>(head, layout_.code.firstlineno);
   const auto name = field<uint64_t>(head, layout_.code.name);
-  if (code_check(firstlineno, field<uint32_t>(head, layout_.code.flags), name) != check) {
+  // 0: the kernel side could not read the object; its page was not resident then.
+  if (check != 0 &&
+      code_check(firstlineno, field<uint32_t>(head, layout_.code.flags), name) != check) {
     return tl::unexpected("code_reused"sv);
   }
 

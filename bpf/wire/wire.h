@@ -143,11 +143,10 @@ struct ls_frame {
 };
 LS_ASSERT(sizeof(struct ls_frame) == 16);
 
-/* Guards user space's cache against a code object's address being used again. Never 0. */
+/* Guards user space's cache against a code object's address being used again. */
 static inline __u32 ls_code_check(__u32 firstlineno, __u32 flags, __u64 name)
 {
-	__u32 check = firstlineno * 2654435761u ^ flags * 2246822519u ^ (__u32)(name >> 4);
-	return check ? check : 1;
+	return firstlineno * 2654435761u ^ flags * 2246822519u ^ (__u32)(name >> 4);
 }
 
 enum ls_walk_error {

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "loops/home_wait.h"
+
+#include <algorithm>
+#include <cstddef>
+
+namespace loopstall::loops {
+namespace {
+
+constexpr uint32_t kLibuvMaxEvents = 1024;  // uv__io_poll's events[1024], every version
+
+struct FrameRule {
+  std::string_view function;
+  std::string_view file;
+};
+
+/// A loop whose selector and loop frame are Python: the wait is home when the innermost frame is
+/// `selector` and the next one `loop`.
+struct StackRule {
+  RuntimeKind kind;
+  FrameRule selector;
+  FrameRule loop;
+};
+
+constexpr StackRule kStackRules[] = {
+    {RuntimeKind::asyncio, {"select", "/selectors.py"}, {"_run_once", "/asyncio/base_events.py"}},
+};
+
+/// Frames that run a loop which leaves no frames itself.
+constexpr FrameRule kRunners[] = {
+    {"run", "/asyncio/runners.py"},
+    {"run_until_complete", "/asyncio/base_events.py"},
+};
+
+/// Qualified names end with the plain name: EpollSelector.select.
+bool matches(const FrameName& frame, const FrameRule& rule) {
+  if (!frame.path.ends_with(rule.file) || !frame.function.ends_with(rule.function)) return false;
+  const std::size_t before = frame.function.size() - rule.function.size();
+  return before == 0 || frame.function[before - 1] == '.';
+}
+
+bool is_home_stack(const std::vector<FrameName>& stack, const StackRule& rule) {
+  return stack.size() >= 2 && matches(stack[0], rule.selector) && matches(stack[1], rule.loop);
+}
+
+bool contains(const std::vector<FrameName>& stack, const FrameRule& rule) {
+  return std::any_of(stack.begin(), stack.end(),
+                     [&](const FrameName& frame) { return matches(frame, rule); });
+}
+
+bool innermost_is_selector(const std::vector<FrameName>& stack) {
+  return !stack.empty() && std::any_of(std::begin(kStackRules), std::end(kStackRules),
+                                       [&](const StackRule& rule) {
+                                         return matches(stack[0], rule.selector);
+                                       });
+}
+
+}  // namespace
+
+std::string_view runtime_name(RuntimeKind kind) {
+  switch (kind) {
+    case RuntimeKind::asyncio: return "asyncio";
+    case RuntimeKind::uvloop: return "uvloop";
+    case RuntimeKind::none: break;
+  }
+  return "none";
+}
+
+RuntimeKind judge_epoll_wait(const EpollWait& wait) {
+  for (const StackRule& rule : kStackRules) {
+    if (is_home_stack(wait.stack, rule)) return rule.kind;
+  }
+  if (wait.process_has_uvloop && wait.max_events == kLibuvMaxEvents && !wait.stack.empty() &&
+      !innermost_is_selector(wait.stack)) {
+    return RuntimeKind::uvloop;
+  }
+  return RuntimeKind::none;
+}
+
+LoopSighting judge_running_thread(const EpollWait& seen, bool in_epoll) {
+  if (in_epoll) {
+    const RuntimeKind kind = judge_epoll_wait(seen);
+    if (kind != RuntimeKind::none) return {kind, true};
+  }
+  for (const StackRule& rule : kStackRules) {
+    if (contains(seen.stack, rule.loop)) return {rule.kind, false};
+  }
+  if (seen.process_has_uvloop &&
+      std::any_of(std::begin(kRunners), std::end(kRunners),
+                  [&](const FrameRule& rule) { return contains(seen.stack, rule); })) {
+    return {RuntimeKind::uvloop, false};
+  }
+  return {};
+}
+
+}  // namespace loopstall::loops

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+namespace loopstall::loops {
+
+/// The event loops that are told apart; `runtime_name` is their label.
+enum class RuntimeKind : uint8_t { none, asyncio, uvloop };
+
+std::string_view runtime_name(RuntimeKind kind);
+
+/// A frame as the rules see it.
+struct FrameName {
+  std::string_view function;  ///< qualified name
+  std::string_view path;      ///< co_filename
+};
+
+/// A thread that enters an epoll wait.
+struct EpollWait {
+  std::vector<FrameName> stack;  ///< innermost first
+  uint32_t max_events = 0;       ///< libuv always passes 1024
+  bool process_has_uvloop = false;
+};
+
+/// Whether that wait is the home wait of a loop, and of which kind. The stack decides: only a
+/// loop's selector stands directly under the loop's own frame; a client's private selector has
+/// library or application frames between. uvloop leaves no frames, so there the signature of libuv
+/// decides, in processes that have it.
+RuntimeKind judge_epoll_wait(const EpollWait& wait);
+
+/// A thread seen at some moment, not necessarily at a wait.
+struct LoopSighting {
+  RuntimeKind kind = RuntimeKind::none;
+  bool in_home_wait = false;
+};
+
+/// What a thread that existed before the agent is: `in_epoll` says whether it is in an epoll wait.
+LoopSighting judge_running_thread(const EpollWait& seen, bool in_epoll);
+
+}  // namespace loopstall::loops

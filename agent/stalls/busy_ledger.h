@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "stalls/cause.h"
+
+namespace loopstall::stalls {
+
+/// Whom busy time is counted for.
+struct BusyOwner {
+  std::string function;
+  std::string file;
+  std::string entry;
+
+  auto operator<=>(const BusyOwner&) const = default;
+};
+
+struct BusyShare {
+  BusyOwner owner;
+  Cause cause = Cause::other;
+  uint64_t ns = 0;
+};
+
+/// Splits one loop's exact busy time among functions without bias: every tick claims its period,
+/// every block its time or its weight, and all claims of a cause are met from the exact time of
+/// that cause. Time that nobody claims is ~unsampled; claims beyond the time there is (a tick is
+/// 10 ms, a turn may be shorter) wait for the next settlement. So the shares add up to the busy
+/// time at every settlement, and no share is ever taken back.
+class BusyLedger {
+ public:
+  void claim(const BusyOwner& owner, Cause cause, uint64_t ns);
+
+  /// `exact_ns` is the busy time by cause since the last settlement.
+  std::vector<BusyShare> settle(const ByCause& exact_ns);
+
+ private:
+  std::array<std::map<BusyOwner, uint64_t>, kCauseCount> claims_;
+};
+
+}  // namespace loopstall::stalls

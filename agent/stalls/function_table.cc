@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "stalls/function_table.h"
+
+#include <algorithm>
+
+#include "stacks/attribution.h"
+
+namespace loopstall::stalls {
+namespace {
+
+constexpr uint64_t kMinObservedHoldNs = 1'000'000;
+
+bool is_reserved(const std::string& function) { return function.starts_with('~'); }
+
+}  // namespace
+
+bool FunctionTable::has_earned(const Function& function, uint64_t busy_ns, uint64_t now_ns) {
+  if (!candidates_.contains(function) && candidates_.size() >= limits_.candidates) {
+    std::erase_if(candidates_, [&](const auto& entry) {
+      return now_ns - entry.second.window_start_ns > limits_.window_ns && !entry.second.refused;
+    });
+    if (candidates_.size() >= limits_.candidates) return false;
+  }
+  Candidate& candidate = candidates_[function];
+  if (now_ns - candidate.window_start_ns > limits_.window_ns) {
+    candidate.window_start_ns = now_ns;
+    candidate.busy_ns = 0;
+  }
+  candidate.busy_ns += busy_ns;
+  return static_cast<double>(candidate.busy_ns) >=
+         limits_.admit_occupancy * static_cast<double>(limits_.window_ns);
+}
+
+bool FunctionTable::admit(const Function& function) {
+  const bool reserved = is_reserved(function.first);
+  const auto own = static_cast<std::size_t>(std::count_if(
+      admitted_.begin(), admitted_.end(), [](const Function& f) { return !is_reserved(f.first); }));
+  if (!reserved && (own >= limits_.functions || budget_.left == 0)) {
+    const auto candidate = candidates_.find(function);
+    if (candidate == candidates_.end() || !candidate->second.refused) ++budget_.folded;
+    if (candidate != candidates_.end()) candidate->second.refused = true;
+    return false;
+  }
+  admitted_.insert(function);
+  candidates_.erase(function);
+  return true;
+}
+
+const FunctionTable::Function& FunctionTable::owner_of(const Function& function, bool deserves) {
+  static const Function kOthers{std::string(stacks::kOther), ""};
+  if (admitted_.contains(function)) return function;
+  if (is_reserved(function.first) || deserves) {
+    if (admit(function)) return function;
+  }
+  return kOthers;
+}
+
+/// Null when the node's budget has no room for one more series of an admitted function.
+FunctionTable::Series* FunctionTable::series(const Function& function, Cause cause) {
+  const auto found = series_.find({function, cause});
+  if (found != series_.end()) return &found->second;
+  if (!is_reserved(function.first)) {
+    if (budget_.left == 0) {
+      ++budget_.folded;
+      return nullptr;
+    }
+    --budget_.left;
+  }
+  return &series_[{function, cause}];
+}
+
+void FunctionTable::observe_hold(const Hold& hold, std::string advice, uint64_t now_ns) {
+  if (hold.hold_ns < kMinObservedHoldNs) return;
+  const stacks::Attribution& blamed = hold.stack->attribution;
+  const Function function{blamed.function, blamed.file};
+  has_earned(function, 0, now_ns);  // remembers it as a candidate
+  const Function& owner = owner_of(function, hold.hold_ns >= limits_.admit_hold_ns);
+  Series* of_owner = series(owner, hold.cause);
+  if (of_owner == nullptr) of_owner = series({std::string(stacks::kOther), ""}, hold.cause);
+  of_owner->holds.observe(hold.hold_ns);
+  if (&owner != &function || is_reserved(function.first)) return;
+  // The longest hold explains best; it fades so that a mended call does not stay on show.
+  Description& shown = descriptions_[{function, hold.cause}];
+  if (hold.hold_ns < shown.longest_ns) {
+    shown.longest_ns -= shown.longest_ns / 64;
+    return;
+  }
+  shown = {blamed.entry, blamed.line, blamed.leaf, std::move(advice), hold.hold_ns};
+}
+
+void FunctionTable::add_busy(const BusyShare& share, uint64_t now_ns) {
+  const Function function{share.owner.function, share.owner.file};
+  const bool known = admitted_.contains(function) || is_reserved(function.first);
+  const bool deserves = !known && has_earned(function, share.ns, now_ns);
+  const Function& owner = owner_of(function, deserves);
+  Series* of_owner = series(owner, share.cause);
+  if (of_owner == nullptr) of_owner = series({std::string(stacks::kOther), ""}, share.cause);
+  of_owner->busy_ns += share.ns;
+
+  std::string entry = share.owner.entry.empty() ? std::string(stacks::kUnknown) : share.owner.entry;
+  if (!entry_names_.contains(entry)) {
+    if (is_reserved(entry) || entry_names_.size() < limits_.entries) {
+      entry_names_[entry] = true;
+    } else {
+      entry = std::string(stacks::kOther);
+    }
+  }
+  entries_[{entry, share.cause}] += share.ns;
+}
+
+std::vector<FunctionSeries> FunctionTable::functions() const {
+  std::vector<FunctionSeries> all;
+  all.reserve(series_.size());
+  for (const auto& [key, values] : series_) {
+    FunctionSeries series;
+    series.function = key.first.first;
+    series.file = key.first.second;
+    series.cause = key.second;
+    series.holds = values.holds;
+    series.busy_ns = values.busy_ns;
+    if (const auto found = descriptions_.find(key); found != descriptions_.end()) {
+      series.entry = found->second.entry;
+      series.line = found->second.line;
+      series.leaf = found->second.leaf;
+      series.advice = found->second.advice;
+    }
+    all.push_back(std::move(series));
+  }
+  return all;
+}
+
+std::vector<EntrySeries> FunctionTable::entries() const {
+  std::vector<EntrySeries> all;
+  for (const auto& [key, ns] : entries_) all.push_back({key.first, key.second, ns});
+  return all;
+}
+
+}  // namespace loopstall::stalls

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "stalls/busy_ledger.h"
+#include "stalls/snapshot.h"
+#include "stalls/turn_attribution.h"
+
+namespace loopstall::stalls {
+
+/// How many function series the whole node may still get; shared by all tables.
+struct SeriesBudget {
+  std::size_t left = 5000;
+  uint64_t folded = 0;  ///< functions that deserved a series and got none
+};
+
+struct FunctionLimits {
+  std::size_t functions = 20;             ///< admitted per container
+  std::size_t entries = 50;
+  double admit_occupancy = 0.01;          ///< of one loop, over `window_ns`
+  uint64_t admit_hold_ns = 10'000'000;
+  uint64_t window_ns = 10'000'000'000;
+  std::size_t candidates = 512;           ///< functions watched for admission
+};
+
+/// The function and entry series of one container. A function gets series of its own when it
+/// deserves them (a long hold, or its share of the loop) and keeps them; until then it is counted
+/// in ~other, and what was counted there stays there: no counter ever jumps.
+class FunctionTable {
+ public:
+  FunctionTable(FunctionLimits limits, SeriesBudget& budget) : limits_(limits), budget_(budget) {}
+
+  /// One function's part of a finished serving turn; `advice` may be empty.
+  void observe_hold(const Hold& hold, std::string advice, uint64_t now_ns);
+  /// Busy time, settled.
+  void add_busy(const BusyShare& share, uint64_t now_ns);
+
+  std::vector<FunctionSeries> functions() const;
+  std::vector<EntrySeries> entries() const;
+
+ private:
+  using Function = std::pair<std::string, std::string>;  // function, file
+  struct Series {
+    DurationHistogram holds;
+    uint64_t busy_ns = 0;
+  };
+  struct Description {
+    std::string entry;
+    int line = 0;
+    std::string leaf;
+    std::string advice;
+    uint64_t longest_ns = 0;
+  };
+  struct Candidate {
+    uint64_t window_start_ns = 0;
+    uint64_t busy_ns = 0;
+    bool refused = false;
+  };
+
+  /// The function itself once it is admitted, else ~other.
+  const Function& owner_of(const Function& function, bool deserves);
+  bool has_earned(const Function& function, uint64_t busy_ns, uint64_t now_ns);
+  bool admit(const Function& function);
+  Series* series(const Function& function, Cause cause);
+
+  FunctionLimits limits_;
+  SeriesBudget& budget_;
+  std::set<Function> admitted_;
+  std::map<Function, Candidate> candidates_;
+  std::map<std::pair<Function, Cause>, Series> series_;
+  std::map<std::pair<Function, Cause>, Description> descriptions_;
+  std::map<std::pair<std::string, Cause>, uint64_t> entries_;
+  std::map<std::string, bool> entry_names_;
+};
+
+}  // namespace loopstall::stalls

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "stalls/service_table.h"
+
+#include <algorithm>
+
+namespace loopstall::stalls {
+namespace {
+
+constexpr uint64_t kUtilizationWindowNs = 60'000'000'000;
+constexpr uint64_t kUtilizationStepNs = 1'000'000'000;
+
+uint64_t grown(uint64_t now, uint64_t before) { return now > before ? now - before : 0; }
+
+/// Raises `shown` to `now` and returns by how much: an account that was carried on over a span
+/// whose cause turned out otherwise must not take anything back.
+uint64_t raise(uint64_t& shown, uint64_t now) {
+  const uint64_t by = grown(now, shown);
+  shown += by;
+  return by;
+}
+
+BusyOwner owner(const KnownStack& stack) {
+  const stacks::Attribution& blamed = stack.attribution;
+  // A reserved name is its own entry: ~framework has none.
+  return {blamed.function, blamed.file,
+          blamed.entry.empty() && blamed.function.starts_with('~') ? blamed.function : blamed.entry};
+}
+
+uint64_t sum(const ByCause& by_cause) {
+  uint64_t total = 0;
+  for (const uint64_t ns : by_cause) total += ns;
+  return total;
+}
+
+}  // namespace
+
+ServiceSnapshot Service::snapshot() const {
+  ServiceSnapshot snapshot = totals_;
+  snapshot.functions = functions_.functions();
+  snapshot.entries = functions_.entries();
+  for (const auto& [name, ns] : syscalls_) snapshot.syscalls.push_back({name, ns});
+  return snapshot;
+}
+
+Service& ServiceTable::service(const loops::LoopLabels& labels) {
+  auto& slot = services_[labels];
+  if (!slot) slot = std::make_unique<Service>(labels, limits_, budget_);
+  return *slot;
+}
+
+void UtilizationWindow::add(uint64_t now_ns, uint64_t busy_total_ns, uint64_t idle_total_ns) {
+  // The newest point always moves on; a second after the one before it, it stays.
+  if (points_.size() >= 2 &&
+      points_.back().time_ns - points_[points_.size() - 2].time_ns < kUtilizationStepNs) {
+    points_.pop_back();
+  }
+  points_.push_back({now_ns, busy_total_ns, idle_total_ns});
+  while (points_.size() > 2 && now_ns - points_[1].time_ns >= kUtilizationWindowNs) {
+    points_.pop_front();
+  }
+}
+
+uint64_t UtilizationWindow::busy_ns() const {
+  return points_.empty() ? 0 : points_.back().busy_ns - points_.front().busy_ns;
+}
+
+uint64_t UtilizationWindow::life_ns() const {
+  return points_.empty() ? 0 : busy_ns() + points_.back().idle_ns - points_.front().idle_ns;
+}
+
+double UtilizationWindow::ratio() const {
+  return life_ns() == 0 ? 0 : static_cast<double>(busy_ns()) / static_cast<double>(life_ns());
+}
+
+void LoopLedger::claim_block(const BlockSample& block) {
+  uint64_t blocked = block.blocked_ns;
+  uint64_t runqueue = block.runqueue_ns;
+  if (block.weight_ns != 0 && block.length_ns() != 0) {
+    blocked = static_cast<uint64_t>(static_cast<unsigned __int128>(block.weight_ns) *
+                                    block.blocked_ns / block.length_ns());
+    runqueue = block.weight_ns - blocked;
+  }
+  busy_.claim(owner(*block.stack), block.cause, blocked);
+  busy_.claim(owner(*block.stack), Cause::runqueue, runqueue);
+}
+
+void LoopLedger::claim_tick(const TickSample& tick, uint64_t period_ns) {
+  busy_.claim(owner(*tick.stack), Cause::cpu, period_ns);
+}
+
+void LoopLedger::update(const LoopAccount& account, uint64_t now_ns) {
+  ServiceSnapshot& totals = service_.totals();
+  const LoopAccount live = carried_on(account, now_ns);
+  for (std::size_t cause = 0; cause < kCauseCount; ++cause) {
+    totals.busy_ns[cause] += raise(shown_busy_ns_[cause], live.busy_ns[cause]);
+    totals.stalls[cause] += grown(account.stalls[cause], settled_.stalls[cause]);
+    totals.stall_ns[cause] += grown(account.stall_ns[cause], settled_.stall_ns[cause]);
+  }
+  totals.idle_ns += raise(shown_idle_ns_, live.idle_ns);
+  totals.startup_ns += grown(account.startup_ns, settled_.startup_ns);
+  totals.ready_events += grown(account.ready_events, settled_.ready_events);
+  totals.delayed_events += grown(account.delayed_events, settled_.delayed_events);
+  for (std::size_t i = 0; i < kBucketCount; ++i) {
+    totals.turns.buckets[i] += grown(account.turns.buckets[i], settled_.turns.buckets[i]);
+  }
+  totals.turns.sum_ns += grown(account.turns.sum_ns, settled_.turns.sum_ns);
+  for (const LoopAccount::Syscall& syscall : account.syscalls) {
+    const uint64_t by = raise(shown_syscalls_[syscall.name], syscall.blocked_ns);
+    if (by != 0) service_.add_syscall(syscall.name, by);
+  }
+  ByCause exact{};
+  for (std::size_t cause = 0; cause < kCauseCount; ++cause) {
+    exact[cause] = grown(account.busy_ns[cause], settled_.busy_ns[cause]);
+  }
+  for (const BusyShare& share : busy_.settle(exact)) service_.functions().add_busy(share, now_ns);
+  utilization_.add(now_ns, sum(shown_busy_ns_), shown_idle_ns_);
+  settled_ = account;
+}
+
+}  // namespace loopstall::stalls

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "loops/labels.h"
+#include "stalls/function_table.h"
+#include "stalls/loop_account.h"
+#include "stalls/snapshot.h"
+#include "stalls/turn.h"
+
+namespace loopstall::stalls {
+
+/// The totals of all loops that share one label set. A loop adds what its account has grown by, so
+/// totals outlive loops and never decrease.
+class Service {
+ public:
+  Service(loops::LoopLabels labels, FunctionLimits limits, SeriesBudget& budget)
+      : functions_(limits, budget) {
+    totals_.labels = std::move(labels);
+  }
+
+  FunctionTable& functions() { return functions_; }
+  ServiceSnapshot& totals() { return totals_; }
+  void add_syscall(std::string_view name, uint64_t ns) { syscalls_[std::string(name)] += ns; }
+
+  /// Totals and function series; the caller adds the live loops.
+  ServiceSnapshot snapshot() const;
+
+ private:
+  ServiceSnapshot totals_;
+  FunctionTable functions_;
+  std::map<std::string, uint64_t> syscalls_;
+};
+
+/// All services of the node, by label set. References stay valid.
+class ServiceTable {
+ public:
+  ServiceTable(FunctionLimits limits, std::size_t max_function_series) : limits_(limits) {
+    budget_.left = max_function_series;
+  }
+
+  Service& service(const loops::LoopLabels& labels);
+  const std::map<loops::LoopLabels, std::unique_ptr<Service>>& all() const { return services_; }
+  uint64_t series_folded() const { return budget_.folded; }
+
+ private:
+  FunctionLimits limits_;
+  SeriesBudget budget_;
+  std::map<loops::LoopLabels, std::unique_ptr<Service>> services_;
+};
+
+/// Busy and idle of one loop over the last minute.
+class UtilizationWindow {
+ public:
+  void add(uint64_t now_ns, uint64_t busy_total_ns, uint64_t idle_total_ns);
+  double ratio() const;
+  uint64_t busy_ns() const;
+  uint64_t life_ns() const;
+
+ private:
+  struct Point {
+    uint64_t time_ns;
+    uint64_t busy_ns;
+    uint64_t idle_ns;
+  };
+  std::deque<Point> points_;
+};
+
+/// Feeds one loop's account into its service: each call adds what was not yet added.
+class LoopLedger {
+ public:
+  explicit LoopLedger(Service& service) : service_(service) {}
+
+  /// `account` as read at `now_ns`.
+  void update(const LoopAccount& account, uint64_t now_ns);
+  /// Time seen by samples, to be met from the exact time at the next update.
+  void claim_block(const BlockSample& block);
+  void claim_tick(const TickSample& tick, uint64_t period_ns);
+  const UtilizationWindow& utilization() const { return utilization_; }
+  Service& service() { return service_; }
+
+ private:
+  Service& service_;
+  LoopAccount settled_;          // the last account, open spans left out
+  ByCause shown_busy_ns_{};      // what the service was given so far
+  uint64_t shown_idle_ns_ = 0;
+  std::map<std::string_view, uint64_t> shown_syscalls_;
+  BusyLedger busy_;
+  UtilizationWindow utilization_;
+};
+
+}  // namespace loopstall::stalls

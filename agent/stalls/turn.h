@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "stacks/attribution.h"
+#include "stacks/frame.h"
+#include "stalls/cause.h"
+
+namespace loopstall::stalls {
+
+/// A stack with its names and its verdict. Immutable and shared: many samples see the same one.
+struct KnownStack {
+  stacks::Stack stack;
+  stacks::Attribution attribution;
+};
+using KnownStackPtr = std::shared_ptr<const KnownStack>;
+
+/// The stack of which nothing is known: its function is `name`, a reserved one. Lives for ever.
+const KnownStackPtr& reserved_stack(std::string_view name);
+
+/// One off-CPU span inside a turn.
+struct BlockSample {
+  uint64_t blocked_ns = 0;
+  uint64_t runqueue_ns = 0;  ///< waiting for a CPU after the wait, or all of it when preempted
+  uint64_t weight_ns = 0;    ///< 0: exact; else it stands for this much short off-CPU time
+  Cause cause = Cause::other;
+  std::string_view syscall;  ///< static; empty outside system calls
+  std::string_view fd_kind;  ///< static
+  KnownStackPtr stack;       ///< whom it is blamed on: for a GIL wait the holder's
+
+  uint64_t length_ns() const { return blocked_ns + runqueue_ns; }
+};
+
+/// One clock tick that found the loop running inside the turn.
+struct TickSample {
+  std::string_view syscall;  ///< static; empty in user mode
+  KnownStackPtr stack;
+};
+
+/// A finished turn with everything seen of it.
+struct Turn {
+  uint64_t start_ns = 0;
+  uint64_t end_ns = 0;
+  ByCause cause_ns{};
+  bool serving = true;
+  bool at_least = false;
+  bool is_stall = false;
+  Cause dominant = Cause::cpu;
+  std::vector<BlockSample> blocks;
+  std::vector<TickSample> ticks;
+
+  uint64_t duration_ns() const { return end_ns - start_ns; }
+};
+
+}  // namespace loopstall::stalls

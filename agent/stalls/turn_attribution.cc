@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "stalls/turn_attribution.h"
+
+#include <algorithm>
+#include <map>
+#include <tuple>
+
+namespace loopstall::stalls {
+namespace {
+
+using FunctionId = std::pair<std::string_view, std::string_view>;  // function, path
+
+/// Collects what is claimed of one turn, by function.
+class Claims {
+ public:
+  void add(const KnownStackPtr& stack, std::string_view syscall, Cause cause, uint64_t ns) {
+    if (ns == 0) return;
+    Entry& entry = entries_[id(*stack)];
+    entry.cause_ns[index(cause)] += ns;
+    auto& seen = entry.seen[{stack.get(), syscall}];
+    seen.first = stack;
+    seen.second += ns;
+  }
+
+  std::vector<Hold> holds() const {
+    std::vector<Hold> holds;
+    for (const auto& [function, entry] : entries_) holds.push_back(hold(entry));
+    std::stable_sort(holds.begin(), holds.end(),
+                     [](const Hold& a, const Hold& b) { return a.hold_ns > b.hold_ns; });
+    return holds;
+  }
+
+ private:
+  struct Entry {
+    ByCause cause_ns{};
+    std::map<std::pair<const KnownStack*, std::string_view>, std::pair<KnownStackPtr, uint64_t>>
+        seen;
+  };
+
+  static FunctionId id(const KnownStack& stack) {
+    return {stack.attribution.function, stack.attribution.path};
+  }
+
+  static Hold hold(const Entry& entry) {
+    Hold hold;
+    hold.cause_ns = entry.cause_ns;
+    for (const uint64_t ns : entry.cause_ns) hold.hold_ns += ns;
+    hold.cause = static_cast<Cause>(
+        std::max_element(entry.cause_ns.begin(), entry.cause_ns.end()) - entry.cause_ns.begin());
+    uint64_t most = 0;
+    for (const auto& [key, seen] : entry.seen) {
+      if (seen.second < most) continue;
+      most = seen.second;
+      hold.stack = seen.first;
+      hold.syscall = key.second;
+    }
+    return hold;
+  }
+
+  std::map<FunctionId, Entry> entries_;
+};
+
+/// `total` × part / whole without overflow; part <= whole.
+uint64_t share(uint64_t total, uint64_t part, uint64_t whole) {
+  return static_cast<uint64_t>(static_cast<unsigned __int128>(total) * part / whole);
+}
+
+/// A weighted part of some time of which only the sum is exact.
+struct Weighted {
+  const KnownStackPtr* stack;
+  std::string_view syscall;
+  uint64_t weight;
+};
+
+/// Shares `total_ns` out by weight; what is left by rounding goes to the last one.
+void share_out(Claims& claims, Cause cause, uint64_t total_ns, const std::vector<Weighted>& parts) {
+  uint64_t whole = 0;
+  for (const Weighted& part : parts) whole += part.weight;
+  if (whole == 0) {
+    const auto name = cause == Cause::runqueue ? stacks::kFramework : stacks::kUnsampled;
+    claims.add(reserved_stack(name), {}, cause, total_ns);
+    return;
+  }
+  uint64_t given = 0;
+  for (const Weighted& part : parts) {
+    const uint64_t ns = &part == &parts.back() ? total_ns - given
+                                               : share(total_ns, part.weight, whole);
+    claims.add(*part.stack, part.syscall, cause, ns);
+    given += ns;
+  }
+}
+
+}  // namespace
+
+const KnownStackPtr& reserved_stack(std::string_view name) {
+  static const auto make = [](std::string_view reserved) {
+    KnownStack stack;
+    stack.attribution.function = std::string(reserved);
+    return std::make_shared<const KnownStack>(std::move(stack));
+  };
+  static const std::map<std::string_view, KnownStackPtr> all = {
+      {stacks::kFramework, make(stacks::kFramework)},
+      {stacks::kUnknown, make(stacks::kUnknown)},
+      {stacks::kUnsampled, make(stacks::kUnsampled)},
+      {stacks::kOther, make(stacks::kOther)},
+      {stacks::kGenerated, make(stacks::kGenerated)},
+  };
+  const auto found = all.find(name);
+  return found == all.end() ? all.at(stacks::kUnknown) : found->second;
+}
+
+std::vector<Hold> attribute_turn(const Turn& turn) {
+  Claims claims;
+  ByCause left = turn.cause_ns;
+  const auto take = [&](const BlockSample& block, Cause cause, uint64_t ns) {
+    const uint64_t taken = std::min(ns, left[index(cause)]);
+    claims.add(block.stack, block.syscall, cause, taken);
+    left[index(cause)] -= taken;
+  };
+  std::array<std::vector<Weighted>, kCauseCount> sampled;
+  for (const BlockSample& block : turn.blocks) {
+    if (block.weight_ns == 0) {
+      take(block, block.cause, block.blocked_ns);
+      take(block, Cause::runqueue, block.runqueue_ns);
+      continue;
+    }
+    if (block.length_ns() == 0) continue;
+    const uint64_t blocked = share(block.weight_ns, block.blocked_ns, block.length_ns());
+    sampled[index(block.cause)].push_back({&block.stack, block.syscall, blocked});
+    sampled[index(Cause::runqueue)].push_back(
+        {&block.stack, block.syscall, block.weight_ns - blocked});
+  }
+  for (const TickSample& tick : turn.ticks) {
+    sampled[index(Cause::cpu)].push_back({&tick.stack, tick.syscall, 1});
+  }
+  for (std::size_t cause = 0; cause < kCauseCount; ++cause) {
+    if (left[cause] == 0) continue;
+    share_out(claims, static_cast<Cause>(cause), left[cause], sampled[cause]);
+  }
+  return claims.holds();
+}
+
+}  // namespace loopstall::stalls

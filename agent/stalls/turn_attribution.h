@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+#include "stalls/turn.h"
+
+namespace loopstall::stalls {
+
+/// One function's part of one turn.
+struct Hold {
+  KnownStackPtr stack;  ///< the stack seen for most of it; its attribution names the function
+  ByCause cause_ns{};
+  Cause cause = Cause::other;  ///< the one that took most of it
+  std::string_view syscall;    ///< of the stack seen for most of it
+  uint64_t hold_ns = 0;
+};
+
+/// Splits a turn among the functions that were seen in it; the holds add up to the causes of the
+/// turn exactly. Blocks of at least min_block are exact; the rest of each cause's time is shared
+/// out by the sampled blocks of that cause, and CPU time by the ticks. What nothing was seen of is
+/// ~unsampled; waiting for a CPU before the loop came back from its home wait is ~framework's.
+/// Longest first. Pure.
+std::vector<Hold> attribute_turn(const Turn& turn);
+
+}  // namespace loopstall::stalls
