@@ -9,9 +9,8 @@
 namespace loopstall::cli {
 
 int run(int argc, char** argv) {
-  return run_command_line(
-      argc, argv, Commands{.agent = run_agent, .version = print_version},
-      config::process_environment);
+  return run_command_line(argc, argv, Commands{.agent = run_agent, .version = print_version},
+                          config::process_environment);
 }
 
 }  // namespace loopstall::cli

@@ -28,7 +28,7 @@ struct Config {
   std::string btf_path;                         ///< empty: the kernel's own
   HookMode hook = HookMode::automatic;
   uint32_t max_loops = 2048;
-  std::vector<uint32_t> pids;  ///< processes to look at; empty: all
+  std::vector<uint32_t> pids;                      ///< processes to look at; empty: all
   std::vector<std::string> transparent_functions;  ///< qualified names that are never the culprit
   std::vector<std::string> application_packages;   ///< installed packages that count as application
   uint32_t functions_per_container = 20;

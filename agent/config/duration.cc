@@ -30,9 +30,10 @@ bool is_digit(char c) { return c >= '0' && c <= '9'; }
 }  // namespace
 
 std::optional<uint64_t> parse_duration_ns(std::string_view text) {
-  const auto number_end = std::find_if_not(
-      text.begin(), text.end(), [](char c) { return is_digit(c) || c == '.'; });
-  const std::string_view number = text.substr(0, static_cast<std::size_t>(number_end - text.begin()));
+  const auto number_end =
+      std::find_if_not(text.begin(), text.end(), [](char c) { return is_digit(c) || c == '.'; });
+  const std::string_view number =
+      text.substr(0, static_cast<std::size_t>(number_end - text.begin()));
   const std::string_view unit_name = text.substr(number.size());
   const auto* unit = std::find_if(kUnits.begin(), kUnits.end(),
                                   [&](const Unit& u) { return u.name == unit_name; });

@@ -211,6 +211,8 @@ base::Result<Config> Options::config(const Environment& environment) const {
   return config;
 }
 
-const char* process_environment(const char* name) { return std::getenv(name); }
+const char* process_environment(const char* name) {
+  return std::getenv(name);  // NOLINT(concurrency-mt-unsafe): read before any thread starts
+}
 
 }  // namespace loopstall::config

@@ -49,11 +49,10 @@ constexpr std::array<Choice<HookMode>, 3> kHookModes = {{{"auto", HookMode::auto
                                                          {"tracepoint", HookMode::tracepoint},
                                                          {"tp_btf", HookMode::tp_btf}}};
 
-constexpr std::array<Choice<base::LogLevel>, 4> kLogLevels = {
-    {{"debug", base::LogLevel::debug},
-     {"info", base::LogLevel::info},
-     {"warning", base::LogLevel::warning},
-     {"error", base::LogLevel::error}}};
+constexpr std::array<Choice<base::LogLevel>, 4> kLogLevels = {{{"debug", base::LogLevel::debug},
+                                                               {"info", base::LogLevel::info},
+                                                               {"warning", base::LogLevel::warning},
+                                                               {"error", base::LogLevel::error}}};
 
 bool is_ip_address(const std::string& address) {
   const bool bracketed = address.starts_with('[') && address.ends_with(']');

@@ -11,8 +11,7 @@ namespace {
 template <typename StdClock>
 uint64_t now_ns() {
   const auto since = StdClock::now().time_since_epoch();
-  return static_cast<uint64_t>(
-      std::chrono::duration_cast<std::chrono::nanoseconds>(since).count());
+  return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(since).count());
 }
 
 TEST(SystemClock, MonotonicIsTheSteadyClock) {

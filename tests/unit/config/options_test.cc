@@ -66,21 +66,36 @@ TEST(Options, HelpShowsTheDefaultsThatHold) {
   CLI::App app;
   const Options options(app);
   const std::string help = app.help();
-  for (const char* shown : {"[default: 0.0.0.0:9877]", "[default: 127.0.0.1:9878]",
-                            "[default: 100ms]", "[default: 1ms]", "[default: 99]",
-                            "[default: auto]", "[default: 2048]", "[default: 20]",
-                            "[default: 5000]", "[default: info]", "[env: LOOPSTALL_STALL_LOG]"}) {
+  for (const char* shown :
+       {"[default: 0.0.0.0:9877]", "[default: 127.0.0.1:9878]", "[default: 100ms]",
+        "[default: 1ms]", "[default: 99]", "[default: auto]", "[default: 2048]", "[default: 20]",
+        "[default: 5000]", "[default: info]", "[env: LOOPSTALL_STALL_LOG]"}) {
     EXPECT_THAT(help, HasSubstr(shown));
   }
 }
 
 // What the help calls a default is what holds without the flag.
 TEST(Options, EveryShownDefaultIsAcceptedAndChangesNothing) {
-  const Config config = parsed({"--listen", "0.0.0.0:9877", "--admin-listen", "127.0.0.1:9878",
-                                "--stall-threshold", "100ms", "--min-block", "1ms",
-                                "--sample-rate", "99", "--hook", "auto", "--max-loops", "2048",
-                                "--functions-per-container", "20", "--max-function-series", "5000",
-                                "--log-level", "info"});
+  const Config config = parsed({"--listen",
+                                "0.0.0.0:9877",
+                                "--admin-listen",
+                                "127.0.0.1:9878",
+                                "--stall-threshold",
+                                "100ms",
+                                "--min-block",
+                                "1ms",
+                                "--sample-rate",
+                                "99",
+                                "--hook",
+                                "auto",
+                                "--max-loops",
+                                "2048",
+                                "--functions-per-container",
+                                "20",
+                                "--max-function-series",
+                                "5000",
+                                "--log-level",
+                                "info"});
   const Config defaults = parsed({});
   EXPECT_EQ(config.listen, defaults.listen);
   EXPECT_EQ(config.admin_listen, defaults.admin_listen);
@@ -95,13 +110,35 @@ TEST(Options, EveryShownDefaultIsAcceptedAndChangesNothing) {
 }
 
 TEST(Options, EveryFlagReachesItsField) {
-  const Config config = parsed({"--listen", "127.0.0.1:1", "--admin-listen", "127.0.0.1:2",
-                                "--stall-threshold=50ms", "--min-block", "500us",
-                                "--sample-rate", "199", "--stall-log", "/tmp/stalls", "--btf",
-                                "/boot/btf", "--hook", "tp_btf", "--max-loops", "7", "-p", "11",
-                                "--transparent", "Client.get", "--application-package", "corelib",
-                                "--functions-per-container", "3", "--max-function-series", "4",
-                                "--log-level", "debug"});
+  const Config config = parsed({"--listen",
+                                "127.0.0.1:1",
+                                "--admin-listen",
+                                "127.0.0.1:2",
+                                "--stall-threshold=50ms",
+                                "--min-block",
+                                "500us",
+                                "--sample-rate",
+                                "199",
+                                "--stall-log",
+                                "/tmp/stalls",
+                                "--btf",
+                                "/boot/btf",
+                                "--hook",
+                                "tp_btf",
+                                "--max-loops",
+                                "7",
+                                "-p",
+                                "11",
+                                "--transparent",
+                                "Client.get",
+                                "--application-package",
+                                "corelib",
+                                "--functions-per-container",
+                                "3",
+                                "--max-function-series",
+                                "4",
+                                "--log-level",
+                                "debug"});
   EXPECT_EQ(config.listen, "127.0.0.1:1");
   EXPECT_EQ(config.admin_listen, "127.0.0.1:2");
   EXPECT_EQ(config.stall_threshold_ns, 50'000'000u);
@@ -133,9 +170,9 @@ TEST(Options, OfOtherFlagsTheLastCounts) {
 
 TEST(Options, EnvironmentStandsInForFlags) {
   const Config config = parsed({"--min-block", "2ms"}, {{"LOOPSTALL_STALL_THRESHOLD", "1s"},
-                                                       {"LOOPSTALL_MIN_BLOCK", "3ms"},
-                                                       {"LOOPSTALL_PID", "4,5"},
-                                                       {"LOOPSTALL_SAMPLE_RATE", ""}});
+                                                        {"LOOPSTALL_MIN_BLOCK", "3ms"},
+                                                        {"LOOPSTALL_PID", "4,5"},
+                                                        {"LOOPSTALL_SAMPLE_RATE", ""}});
   EXPECT_EQ(config.stall_threshold_ns, 1'000'000'000u);
   EXPECT_EQ(config.min_block_ns, 2'000'000u) << "the flag wins";
   EXPECT_THAT(config.pids, ElementsAre(4u, 5u));
@@ -177,7 +214,8 @@ TEST(Options, OneSentencePerMistake) {
 }
 
 TEST(Options, OptionsThatContradictEachOther) {
-  EXPECT_EQ(refusal({"--min-block", "1s"}), "--min-block must not be longer than --stall-threshold");
+  EXPECT_EQ(refusal({"--min-block", "1s"}),
+            "--min-block must not be longer than --stall-threshold");
   EXPECT_EQ(refusal({"--listen", "127.0.0.1:9878"}),
             "--listen and --admin-listen must differ, both are 127.0.0.1:9878");
 }
