@@ -26,7 +26,7 @@ def duration(seconds: Optional[float]) -> str:
         return "-"
     if seconds == 0:
         return "0"
-    if seconds >= 1:
+    if seconds >= 0.9995:  # less is rounded to 999 ms
         return f"{seconds:.2f} s"
     if seconds >= 0.01:
         return f"{seconds * 1e3:.0f} ms"
