@@ -28,6 +28,7 @@ std::string process_name(const std::vector<std::string>& cmdline, std::string_vi
 /// What the interpreter was asked to run, as far as its command line says.
 struct PythonProgram {
   std::string script;           ///< of `python script.py`; empty for -m, -c and servers' scripts
+  std::string app_dir;          ///< uvicorn's --app-dir, which it puts on sys.path
   bool main_is_string = false;  ///< `python -c PROGRAM`
 };
 

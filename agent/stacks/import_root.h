@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "stacks/process_code.h"
+#include "stacks/rooted_tree.h"
 
 namespace loopstall::stacks {
 
@@ -27,12 +28,14 @@ class ImportRoots {
   std::string label(std::string_view filename);
 
  private:
-  bool is_package(const std::string& directory);
+  void add_known(std::string_view directory);
+  std::size_t root_bytes(const std::string& path);
+  bool is_package(std::string_view directory);
 
-  std::string root_;
+  RootedTree tree_;
   std::string cwd_;
-  std::vector<std::string> known_;  ///< absolute, normalised, never "/"
-  std::map<std::string, bool> packages_;
+  std::vector<std::string> known_;         // absolute, normalised, never "/"
+  std::map<std::string, bool> packages_;   // folders that were looked at
 };
 
 }  // namespace loopstall::stacks

@@ -11,9 +11,9 @@
 namespace loopstall::stalls {
 
 /// One or two plain sentences: what to do about a hold. They name the blamed function and the
-/// remedy. The table is searched with the frames from the leaf up to the blamed one (the library
-/// that it called); C functions leave no frame, so where none matches, the system call and the
-/// cause decide. Pure; never throws; valid UTF-8.
+/// remedy. The table is searched with the frames that the blamed one called, outermost first (so
+/// `requests` speaks before the urllib3 inside it); C functions leave no frame, so where none
+/// matches, the cause and the system call decide. Pure; valid UTF-8.
 ///
 /// `syscall` is the one that it waited or computed in ("recvfrom"), empty when none.
 std::string advice_for(const stacks::Stack& stack, const stacks::Attribution& attribution,

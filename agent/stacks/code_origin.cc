@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "stacks/code_origin.h"
+
+#include <algorithm>
+#include <optional>
+
+#include "stacks/code_path.h"
+#include "stacks/well_known.h"
+
+namespace loopstall::stacks {
+namespace {
+
+// Folders kept per process; a hostile target could name any number.
+constexpr std::size_t kMaxFolders = 1'024;
+constexpr int kMaxAncestors = 32;
+
+std::string parent_of(const std::string& path) {
+  const std::size_t slash = path.rfind('/');
+  return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+}  // namespace
+
+CodeOrigin::CodeOrigin(ProcessCode process, OriginOptions options)
+    : process_(std::move(process)), options_(std::move(options)), tree_(process_.root) {
+  // Users name distributions as often as import names; a dash can only be the former.
+  for (std::string& name : options_.application_packages) {
+    std::replace(name.begin(), name.end(), '-', '_');
+  }
+}
+
+Origin CodeOrigin::classify(std::string_view filename) {
+  if (filename.empty()) return Origin::synthetic;
+  if (filename.starts_with('<') && filename.ends_with('>')) return classify_special(filename);
+  const std::string path = normalised_path(filename, process_.cwd.empty() ? "/" : process_.cwd);
+  if (const auto site = split_site_path(path)) {
+    return classify_below(site->directory, site->below, InstalledPackages::Scope::site);
+  }
+  if (is_stdlib(path)) return Origin::stdlib;
+  if (is_well_known_launcher(path)) return Origin::well_known;
+  return classify_elsewhere(path);
+}
+
+Origin CodeOrigin::classify_special(std::string_view name) const {
+  if (name.starts_with("<frozen ")) return Origin::stdlib;
+  if (name == "<stdin>") return Origin::application;
+  if (name == "<string>" && process_.main_is_string) return Origin::application;
+  return Origin::synthetic;
+}
+
+// The file lies in a folder of installed packages, or beside one's dist-info.
+Origin CodeOrigin::classify_below(const std::string& directory, std::string_view below,
+                                  InstalledPackages::Scope scope) {
+  using Owner = InstalledPackages::Owner;
+  const bool in_site = scope == InstalledPackages::Scope::site;
+  // Decided by name alone, so that most frames read no file; in a site folder nothing is between.
+  const std::string module = module_of(below);
+  const bool well_known = is_well_known_package(module);
+  if (in_site && well_known) return Origin::well_known;
+  if (in_site && is_configured(module)) return Origin::application;
+  const Owner owner = packages(directory, scope).owner(below);
+  if (owner == Owner::local_directory) return well_known ? Origin::well_known : Origin::application;
+  if (owner == Owner::nobody && !in_site) return Origin::application;
+  if (well_known) return Origin::well_known;
+  return is_configured(module) ? Origin::application : Origin::third_party;
+}
+
+// Beside the user's own files, distributions may be installed too (pip install --target).
+Origin CodeOrigin::classify_elsewhere(const std::string& path) {
+  std::string directory = parent_of(path);
+  for (int level = 0; level < kMaxAncestors; ++level) {
+    const std::string_view below =
+        std::string_view(path).substr(directory == "/" ? 1 : directory.size() + 1);
+    const Origin origin = classify_below(directory, below, InstalledPackages::Scope::elsewhere);
+    if (origin != Origin::application || directory == "/") return origin;
+    directory = parent_of(directory);
+  }
+  return Origin::application;
+}
+
+bool CodeOrigin::is_stdlib(const std::string& path) {
+  if (!process_.stdlib_dir.empty() && is_below(path, process_.stdlib_dir)) return true;
+  const auto by_form = stdlib_dir_by_form(path);
+  const auto candidate = by_form ? by_form : dir_of_asyncio(path);
+  if (!candidate) return false;
+  // When the frame's own file cannot be seen (the process is gone, its library has only .pyc
+  // files or is a zip), no file can decide, and the form must do.
+  const bool certain = holds_stdlib(*candidate);
+  if (!certain && (!by_form || tree_.has_file(path))) return false;
+  if (process_.stdlib_dir.empty()) process_.stdlib_dir = *candidate;
+  return true;
+}
+
+bool CodeOrigin::holds_stdlib(const std::string& directory) {
+  if (const auto known = stdlib_dirs_.find(directory); known != stdlib_dirs_.end()) {
+    return known->second;
+  }
+  if (stdlib_dirs_.size() >= kMaxFolders) return false;
+  const bool holds =
+      tree_.has_file(directory + "/os.py") && tree_.has_file(directory + "/asyncio/events.py");
+  return stdlib_dirs_[directory] = holds;
+}
+
+bool CodeOrigin::is_configured(std::string_view module) const {
+  return std::any_of(options_.application_packages.begin(), options_.application_packages.end(),
+                     [module](const std::string& name) {
+                       return module == name ||
+                              (module.size() > name.size() && module.starts_with(name) &&
+                               module[name.size()] == '.');
+                     });
+}
+
+const InstalledPackages& CodeOrigin::packages(const std::string& directory,
+                                              InstalledPackages::Scope scope) {
+  if (const auto known = packages_.find(directory); known != packages_.end()) return known->second;
+  if (packages_.size() >= kMaxFolders) packages_.clear();
+  return packages_.emplace(directory, InstalledPackages(tree_, directory, scope)).first->second;
+}
+
+}  // namespace loopstall::stacks

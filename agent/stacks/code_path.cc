@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "stacks/code_path.h"
+
+#include <algorithm>
+#include <array>
+
+namespace loopstall::stacks {
+namespace {
+
+bool is_digits(std::string_view text) {
+  return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
+}
+
+// "python3.11", "python3.13t", "pypy3.10"
+bool is_versioned_folder(std::string_view name) {
+  for (const std::string_view prefix : {"python3.", "pypy3."}) {
+    if (!name.starts_with(prefix)) continue;
+    name.remove_prefix(prefix.size());
+    if (name.ends_with('t')) name.remove_suffix(1);
+    return is_digits(name);
+  }
+  return false;
+}
+
+bool is_stdlib_zip(std::string_view name) {
+  constexpr std::string_view kPrefix = "python3";
+  constexpr std::string_view kSuffix = ".zip";
+  return name.starts_with(kPrefix) && name.ends_with(kSuffix) &&
+         name.size() > kPrefix.size() + kSuffix.size() &&
+         is_digits(name.substr(kPrefix.size(), name.size() - kPrefix.size() - kSuffix.size()));
+}
+
+}  // namespace
+
+std::optional<SitePath> split_site_path(std::string_view path) {
+  std::size_t end = 0;
+  for (const std::string_view folder : {"/site-packages/", "/dist-packages/"}) {
+    const std::size_t at = path.rfind(folder);
+    if (at != std::string_view::npos) end = std::max(end, at + folder.size());
+  }
+  if (end == 0) return std::nullopt;
+  return SitePath{std::string(path.substr(0, end - 1)), std::string(path.substr(end))};
+}
+
+std::optional<std::string> stdlib_dir_by_form(std::string_view path) {
+  std::string_view parent;
+  for (std::size_t start = 0; start < path.size();) {
+    const std::size_t end = path.find('/', start);
+    if (end == std::string_view::npos) return std::nullopt;
+    const std::string_view name = path.substr(start, end - start);
+    const bool in_lib = parent == "lib" || parent == "lib64";
+    if ((in_lib && is_versioned_folder(name)) || is_stdlib_zip(name)) {
+      return std::string(path.substr(0, end));
+    }
+    parent = name;
+    start = end + 1;
+  }
+  return std::nullopt;
+}
+
+std::optional<std::string> dir_of_asyncio(std::string_view path) {
+  for (const std::string_view module :
+       {"/asyncio/base_events.py", "/asyncio/events.py", "/asyncio/runners.py"}) {
+    if (path.size() > module.size() && path.ends_with(module)) {
+      return std::string(path.substr(0, path.size() - module.size()));
+    }
+  }
+  return std::nullopt;
+}
+
+std::string module_of(std::string_view below_root) {
+  if (below_root.ends_with(".py")) below_root.remove_suffix(3);
+  std::string module(below_root);
+  std::replace(module.begin(), module.end(), '/', '.');
+  return module;
+}
+
+bool is_below(std::string_view path, std::string_view directory) {
+  return path.size() > directory.size() && path.starts_with(directory) &&
+         path[directory.size()] == '/';
+}
+
+}  // namespace loopstall::stacks

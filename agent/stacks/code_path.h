@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace loopstall::stacks {
+
+/// A path split at the folder that packages are imported from.
+struct SitePath {
+  std::string directory;  ///< ".../site-packages" or ".../dist-packages"
+  std::string below;      ///< what follows: "starlette/routing.py"
+};
+
+/// Splits at the last site-packages or dist-packages component; nothing when there is none.
+std::optional<SitePath> split_site_path(std::string_view path);
+
+/// The standard library's folder that the path lies in, by its form alone: .../lib/python3.11
+/// (lib64, pypy3.10, python3.13t) or .../python311.zip. Site folders are the caller's to rule out.
+std::optional<std::string> stdlib_dir_by_form(std::string_view path);
+
+/// The folder that holds the package `asyncio`, for the modules of it that stand in every stack of
+/// a loop: .../asyncio/base_events.py. It may be a folder of the user's with such a name.
+std::optional<std::string> dir_of_asyncio(std::string_view path);
+
+/// "acme/billing/api.py" -> "acme.billing.api".
+std::string module_of(std::string_view below_root);
+
+/// Whether `path` lies below `directory`.
+bool is_below(std::string_view path, std::string_view directory);
+
+}  // namespace loopstall::stacks

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "stalls/cause.h"
+
+namespace loopstall::stalls {
+namespace {
+
+enum class Kind : uint8_t { blocking, not_blocking };
+enum class Measured : uint8_t { yes, no };
+
+struct CauseFacts {
+  std::string_view name;
+  Kind kind;
+  Measured measured;
+};
+
+// Indexed by Cause. Blocking is what the function brought about and could wait for elsewhere: its
+// own waits, the GIL held by a thread of its process, pages read from disk. The run queue, the
+// quota and a stop are the machine's doing; cpu and gc are work.
+constexpr std::array<CauseFacts, kCauseCount> kFacts = {{
+    {"cpu", Kind::not_blocking, Measured::yes},
+    {"runqueue", Kind::not_blocking, Measured::yes},
+    {"throttled", Kind::not_blocking, Measured::no},  // still counted in runqueue
+    {"sleep", Kind::blocking, Measured::yes},
+    {"network", Kind::blocking, Measured::yes},
+    {"file", Kind::blocking, Measured::yes},
+    {"pipe", Kind::blocking, Measured::yes},
+    {"lock", Kind::blocking, Measured::yes},
+    {"gil", Kind::blocking, Measured::yes},
+    {"process", Kind::blocking, Measured::yes},
+    {"pagefault", Kind::blocking, Measured::yes},
+    {"stopped", Kind::not_blocking, Measured::yes},
+    {"gc", Kind::not_blocking, Measured::no},  // still counted in cpu
+    {"other", Kind::not_blocking, Measured::yes},
+}};
+
+// Causes come from the kernel's side as numbers: one that we do not know is `other`.
+const CauseFacts& facts(Cause cause) {
+  return index(cause) < kFacts.size() ? kFacts[index(cause)] : kFacts[index(Cause::other)];
+}
+
+}  // namespace
+
+std::string_view cause_name(Cause cause) { return facts(cause).name; }
+
+bool cause_is_measured(Cause cause) { return facts(cause).measured == Measured::yes; }
+
+bool cause_is_blocking(Cause cause) { return facts(cause).kind == Kind::blocking; }
+
+}  // namespace loopstall::stalls
