@@ -59,6 +59,7 @@ MACHINE_PATHS = re.compile(
 CPP_NAME = re.compile(r"^[a-z][a-z0-9_]*(\.bpf)?\.(cc|c|h)$")
 PYTHON_NAME = re.compile(r"^[a-z_][a-z0-9_]*\.py$")
 SCRIPT_NAME = re.compile(r"^[a-z][a-z0-9-]*(\.(sh|py))?$")
+MARKDOWN_LINK = re.compile(r"\]\(([^)#\s:]+)(#[^)\s]*)?\)")
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^">]+)[">]', re.MULTILINE)
 
 
@@ -158,6 +159,14 @@ def check_machine_paths(path, text):
             yield f"{path}:{number}: names a place outside the project: {line.strip()[:80]}"
 
 
+def check_links(root, path, text):
+    """Relative links of documents lead somewhere."""
+    prose = re.sub(r"```.*?```|`[^`\n]*`", "", text, flags=re.DOTALL)
+    for target, _ in MARKDOWN_LINK.findall(prose):
+        if not (pathlib.Path(root) / path.parent / target).exists():
+            yield f"{path}: its link to {target} leads nowhere"
+
+
 def offences(root):
     """Every breach of the rules below `root`, one sentence each."""
     found = []
@@ -167,6 +176,8 @@ def offences(root):
         found += check_licence(path, text)
         if "\0" not in text and not (path.parts[0] == "tests" and path.parent.name == "structure"):
             found += check_machine_paths(path, text)
+        if path.suffix == ".md":
+            found += check_links(root, path, text)
         if path.parts[0] == "agent" and path.suffix in {".cc", ".h"}:
             found += check_agent_includes(path, text)
         if path.parts[0] == "bpf" and path.suffix in {".c", ".h"} and path.parts[1] != "vmlinux":

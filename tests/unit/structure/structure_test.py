@@ -125,6 +125,10 @@ class Violations(unittest.TestCase):
         self.assert_offence({"docs/a.md": "See /wor" "k/notes/a.txt\n"}, "docs/a.md:1: names a place")
         self.assert_offence({"docs/a.md": "as fac" "ts/kernels.md says\n"}, "names a place")
 
+    def test_dead_link(self):
+        self.assert_offence({"docs/a.md": "[b](b.md#part) [c](https://c.org) [d](#here) [a](a.md)\n"},
+                            "docs/a.md: its link to b.md leads nowhere")
+
 
 if __name__ == "__main__":
     unittest.main()
