@@ -7,6 +7,7 @@ import math
 import os
 import re
 import shutil
+import signal
 import subprocess
 import time
 
@@ -182,3 +183,30 @@ def test_no_label_of_the_agent_is_renamed(settled):
     """With honor_labels no series has an exported_… label."""
     labels = settled.prometheus.get("labels")
     assert [label for label in labels if re.match("exported_", label)] == []
+
+
+def test_a_hang_is_alerted_while_it_lasts(settled, tmp_path):
+    def stalled():
+        groups = settled.prometheus.get("rules", type="alert")["groups"]
+        rules = {rule["name"]: rule for group in groups for rule in group["rules"]}
+        alerts = rules["LoopStalled"]["alerts"]
+        return [alert for alert in alerts if "hanging_victim" in alert["labels"]["process"]]
+
+    def words():
+        return example_service.tail_of(tmp_path, "victim").split("\n")
+
+    def is_measured():
+        turns = 'loopstall_turn_seconds_count{process=~".*hanging_victim.*"} > 0'
+        return settled.prometheus.get("query", query=turns)["result"]
+
+    script = paths.ROOT / "tests/e2e/dashboards/hanging_victim.py"
+    with example_service.running([example_service.PYTHON, script], "victim", tmp_path) as victim:
+        wait_until(lambda: "listening" in words(), 20, "the victim listens")
+        wait_until(is_measured, 60, "the victim is measured")
+        assert stalled() == [], "an idle loop"
+        victim.send_signal(signal.SIGUSR1)
+        (alert,) = wait_until(stalled, 14, "LoopStalled fires")
+        assert alert["state"] == "firing" and float(alert["value"]) > 5
+        assert "goes on" not in words(), "only after the hang"
+        wait_until(lambda: "goes on" in words(), 20, "the victim goes on")
+        wait_until(lambda: not stalled(), 20, "LoopStalled ends")
