@@ -67,3 +67,31 @@ def loop_kind(request):
             [PYTHON, "-c", "import uvloop"], stderr=subprocess.DEVNULL, check=False).returncode:
         pytest.skip("no uvloop (Debian: python3-uvloop)")
     return request.param
+
+
+_observed = {}
+
+
+@pytest.fixture(scope="session")
+def observed():
+    """observed(case, loop, name=value, …) fills the table that is printed at the end."""
+    def note(case, loop, **facts):
+        _observed.setdefault((str(case), loop), {}).update(facts)
+    return note
+
+
+COLUMNS = {"holds": "{:d}", "right": "{:d}", "cause": "{}", "worst_ms": "{:+.2f}",
+           "sum_error": "{:+.4%}", "cpu": "{:.4f}", "busy": "{:.3f}", "mended": "{:d}"}
+
+
+def pytest_terminal_summary(terminalreporter):
+    if not _observed:
+        return
+    terminalreporter.section("what was found, against the victims' own clocks")
+    terminalreporter.write_line("busy: function's busy seconds / its truth; cpu: cpu / thread clock; "
+                                "mended: holds of 20 ms and more")
+    row = "{:<16}{:<9}" + "{:>11}" * len(COLUMNS)
+    terminalreporter.write_line(row.format("case", "loop", *COLUMNS))
+    for (case, loop), facts in _observed.items():
+        cells = [form.format(facts[name]) if name in facts else "" for name, form in COLUMNS.items()]
+        terminalreporter.write_line(row.format(case, loop, *cells))

@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Each kind of hidden blocking call: who is blamed, for what, and for how long.
+
+The table is harness/cases.py. Each case runs once per loop and form; the tests below look at it from
+several sides, and a summary of what was found is printed at the end.
+"""
+
+import statistics
+
+import pytest
+
+from harness import matching, running
+from harness.cases import CASES
+
+TICK_SECONDS_PER_SECOND = 0.0101  # one sample of 99 Hz in each second
+
+pytestmark = pytest.mark.usefixtures("privileged")
+
+
+@pytest.fixture(scope="session")
+def run_of(request, agent):
+    """run_of(case, loop, form): the Run, made at the first call. Cases that sleep run under both
+    loops at once."""
+    runs = {}
+
+    def get(case, loop, form):
+        if (case, loop, form) not in runs:
+            loops = running.LOOPS if case.sleeps else (loop,)
+            options = running.options_of(case, *(
+                lambda name=name: request.getfixturevalue(name)
+                for name in ("peers", "dsn", "scratch")))
+            cgroup = request.getfixturevalue("slow_disk") if case.throttled else None
+            for ran, run in running.run_together(case, loops, form, options, agent, cgroup).items():
+                runs[case, ran, form] = run
+        return runs[case, loop, form]
+
+    return get
+
+
+each_case = pytest.mark.parametrize("case", CASES, ids=str)
+each_own = pytest.mark.parametrize("case", [case for case in CASES if case.name != "gil"], ids=str)
+
+
+def matches_of(run):
+    return matching.match(run.long_holds(), run.records)
+
+
+@each_case
+def test_blames_the_right_function(case, loop_kind, run_of, observed):
+    run = run_of(case, loop_kind, "broken")
+    matches = matches_of(run)
+    wrong = [matching.blamed(match.record) if match.record else "no record" for match in matches
+             if not match.record or matching.blamed(match.record) != (case.function, case.script)]
+    observed(case, loop_kind, holds=len(matches), right=len(matches) - len(wrong))
+    assert len(matches) >= case.holds * 2 // 3, "too few holds of 20 ms to judge by"
+    assert len(wrong) <= len(matches) // 100, wrong
+
+
+@each_case
+def test_names_the_cause(case, loop_kind, run_of, observed):
+    matches = [match for match in matches_of(run_of(case, loop_kind, "broken")) if match.record]
+    causes = [max(match.record["holds"], key=lambda hold: hold["seconds"])["cause"]
+              for match in matches if match.record["holds"]]
+    other = [cause for cause in causes if cause not in case.causes]
+    observed(case, loop_kind, cause=statistics.mode(causes) if causes else "-")
+    assert len(other) <= len(causes) // 100 and causes, other
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case.entry], ids=str)
+def test_names_the_endpoint(case, loop_kind, run_of):
+    matches = [match for match in matches_of(run_of(case, loop_kind, "broken")) if match.record]
+    other = [hold["entry"] for match in matches for hold in match.record["holds"]
+             if hold["function"] == case.function and hold["entry"] != case.entry]
+    assert len(other) <= len(matches) // 100, other
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case.syscall], ids=str)
+def test_names_the_system_call(case, loop_kind, run_of):
+    matches = [match for match in matches_of(run_of(case, loop_kind, "broken")) if match.record]
+    named = [hold for match in matches for hold in match.record["holds"]
+             if hold["function"] == case.function and hold.get("syscall") == case.syscall]
+    assert len(named) >= 0.99 * len(matches)
+
+
+@each_case
+def test_measures_the_duration(case, loop_kind, run_of, observed):
+    """Within 5 % or 2 ms of the victim's own clock."""
+    matches = [match for match in matches_of(run_of(case, loop_kind, "broken")) if match.record]
+    errors = {match.hold["turn"]: match.record["duration_seconds"] - match.hold_seconds
+              for match in matches}
+    worst = max(errors.values(), key=abs, default=0)
+    observed(case, loop_kind, worst_ms=worst * 1e3)
+    off = [(match.hold_seconds, match.record["duration_seconds"]) for match in matches
+           if abs(errors[match.hold["turn"]]) > max(0.05 * match.hold_seconds, 0.002)]
+    assert matches and not off
+
+
+@each_case
+def test_causes_add_up_to_the_turn(case, loop_kind, run_of, observed):
+    records = run_of(case, loop_kind, "broken").records
+    errors = [sum(record["causes"].values()) / record["duration_seconds"] - 1 for record in records]
+    observed(case, loop_kind, sum_error=max(errors, key=abs, default=0))
+    assert records and all(abs(error) <= 0.005 for error in errors)
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case.cpu], ids=str)
+def test_cpu_agrees_with_the_threads_clock(case, loop_kind, run_of, observed):
+    """The thread's clock is the victim's CLOCK_THREAD_CPUTIME_ID over the hold."""
+    matches = [match for match in matches_of(run_of(case, loop_kind, "broken")) if match.record]
+    own_seconds = sum(match.hold["cpu_ns"] for match in matches) / 1e9
+    # gc is the sampled share of cpu inside the cyclic collector.
+    measured = sum(match.record["causes"].get(cause, 0) for match in matches
+                   for cause in ("cpu", "gc"))
+    ratio = measured / own_seconds
+    observed(case, loop_kind, cpu=ratio)
+    low, high = (0.995, 1.005) if case.cpu == "pure" else (0.94, 1.01)
+    assert low <= ratio <= high
+
+
+@each_case
+def test_function_busy_time_is_bounded(case, loop_kind, run_of, observed):
+    """No more than 1.03 of what the victim logged and a tick a second, and no less than nine
+    tenths of it; a function that computes is seen by ticks only."""
+    run = run_of(case, loop_kind, "broken")
+    seconds = run.change.sum("loopstall_function_busy_seconds_total", process=case.script,
+                             runtime=loop_kind, function=case.function, file=case.script)
+    own_seconds = sum(hold["end_ns"] - hold["start_ns"] for hold in run.holds) / 1e9
+    observed(case, loop_kind, busy=seconds / own_seconds)
+    slack = TICK_SECONDS_PER_SECOND * run.seconds
+    assert 0.9 * own_seconds - slack <= seconds <= 1.03 * own_seconds + slack
+
+
+@each_case
+def test_holds_are_in_the_histogram(case, loop_kind, run_of):
+    """One observation per turn and function."""
+    run = run_of(case, loop_kind, "broken")
+    labels = {"process": case.script, "runtime": loop_kind, "function": case.function}
+    long = (run.change.sum("loopstall_blocking_seconds_count", **labels)
+            - run.change.sum("loopstall_blocking_seconds_bucket", le="0.01", **labels))
+    above = {ms: sum(1 for hold in run.holds if hold["end_ns"] - hold["start_ns"] > ms * 1_000_000)
+             for ms in (8, 12)}  # a hold and its turn differ by the loop's own work
+    assert 0.98 * above[12] <= long <= 1.02 * above[8] + 1
+
+
+@each_case
+def test_mended_twin_does_not_hold(case, loop_kind, run_of, observed):
+    run = run_of(case, loop_kind, "mended")
+    held = [hold["seconds"] for record in run.records for hold in record["holds"]
+            if hold["function"] == case.function and hold["seconds"] >= 0.020]
+    observed(case, loop_kind, mended=len(held))
+    assert not held
+    labels = {"process": case.script, "runtime": loop_kind, "function": case.function}
+    assert run.change.sum("loopstall_blocking_seconds_count", **labels) == run.change.sum(
+        "loopstall_blocking_seconds_bucket", le="0.025", **labels)

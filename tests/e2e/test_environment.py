@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What `loopstall agent` says, and how it leaves, where it cannot work."""
+
+import re
+import shutil
+import socket
+import subprocess
+
+import pytest
+
+from harness.agent import Agent, free_port, get
+from harness.paths import binary
+
+USAGE, ENVIRONMENT = 2, 3
+
+pytestmark = pytest.mark.usefixtures("agent_binary")
+
+
+def run(*arguments, prefix=(), program=None):
+    return subprocess.run([*prefix, str(program or binary()), *arguments], check=False,
+                          capture_output=True, text=True, timeout=30, stdin=subprocess.DEVNULL)
+
+
+def listeners():
+    return ["--listen", f"127.0.0.1:{free_port()}", "--admin-listen", f"127.0.0.1:{free_port()}"]
+
+
+def assert_one_sentence(said, status, *words):
+    """It left with the status and one line on standard error that has the words."""
+    lines = [line for line in said.stderr.splitlines() if line.strip()]
+    assert said.returncode == status, said
+    assert len(lines) == 1, said.stderr
+    for word in words:
+        assert re.search(word, lines[0], re.IGNORECASE), f"{word!r} is not in {lines[0]!r}"
+    assert said.stdout == ""
+
+
+def test_without_root(privileged, tmp_path):
+    program = tmp_path / "loopstall"
+    shutil.copy(binary(), program)  # the build folder may be root's own
+    for folder in (tmp_path, *tmp_path.parents):
+        if folder.owner() == "root" and str(folder).startswith("/tmp/"):
+            folder.chmod(0o755)
+    said = run("agent", *listeners(), program=program,
+               prefix=("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"))
+    assert_one_sentence(said, ENVIRONMENT, "root|capabilit|privilege")
+
+
+def test_missing_btf(privileged):
+    said = run("agent", *listeners(), "--btf", "/nonexistent/vmlinux")
+    assert_one_sentence(said, ENVIRONMENT, "/nonexistent/vmlinux", "BTF")
+
+
+@pytest.mark.parametrize("flag", ["--listen", "--admin-listen"])
+def test_busy_port(privileged, flag):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        flags = listeners()
+        flags[flags.index(flag) + 1] = f"127.0.0.1:{port}"
+        assert_one_sentence(run("agent", *flags), ENVIRONMENT, str(port), "listen|in use|bind")
+
+
+def test_unknown_flag():
+    assert_one_sentence(run("agent", "--no-such-flag"), USAGE, "--no-such-flag")
+
+
+@pytest.mark.parametrize("flags", [
+    ("--stall-threshold", "soon"), ("--sample-rate", "-1"), ("--listen", "nowhere"),
+    ("--pid", "first"), ("--hook", "uprobe")], ids=lambda flags: flags[0])
+def test_malformed_value(flags):
+    assert_one_sentence(run("agent", *flags), USAGE, flags[0].lstrip("-"))
+
+
+def test_unknown_command():
+    assert_one_sentence(run("agnet"), USAGE, "agnet")
+
+
+@pytest.mark.parametrize("arguments", [("version",), ("--version",)], ids=" ".join)
+def test_version(arguments):
+    said = run(*arguments)
+    assert said.returncode == 0 and re.search(r"\d+\.\d+\.\d+", said.stdout)
+
+
+def test_help():
+    said = run("--help")
+    assert said.returncode == 0 and "agent" in said.stdout
+
+
+def test_public_listener_serves_nothing_else(agent):
+    for path in ("metrics", "healthz", "readyz"):
+        assert get(f"http://{agent.listen}/{path}")[0] == 200
+    for path in ("", "api/v1/loops", "api/v1/stalls", "debug/pprof/stalls"):
+        assert get(f"http://{agent.listen}/{path}")[0] == 404
+    assert get(f"http://{agent.admin}/api/v1/stalls/no-such-id")[0] == 404
+
+
+def test_metrics_are_clean(agent):
+    """promtool, where it is installed, finds nothing to say."""
+    if not shutil.which("promtool"):
+        pytest.skip("no promtool (Debian: prometheus)")
+    checked = subprocess.run(["promtool", "check", "metrics"], check=False, capture_output=True,
+                             text=True, input=get(f"http://{agent.listen}/metrics")[1])
+    assert checked.returncode == 0 and not checked.stderr, checked.stderr + checked.stdout
+
+
+def test_ends_on_sigterm_with_success(privileged):
+    with Agent() as agent:
+        programs = agent.programs()
+        assert programs, "bpftool shows no program of the agent"
+        agent.stop()
+        assert agent.process.returncode == 0

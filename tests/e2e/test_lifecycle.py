@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Loops that hang, end, are born twice or die; and an agent that is killed."""
+
+import os
+import signal
+import subprocess
+import time
+
+import pytest
+
+from harness import matching, waiting
+from harness.agent import Agent, programs_alive
+from harness.metrics import Change
+from harness.paths import PYTHON, VICTIMS
+from harness.victims import Talker
+
+MEGABYTE = 1 << 20
+
+
+def life(name, loop_kind):
+    return Talker([PYTHON, "lifecycle.py", name, loop_kind])
+
+
+def in_progress(agent, loop_kind):
+    return agent.scrape().sum("loopstall_turn_in_progress_seconds", process="lifecycle.py",
+                              runtime=loop_kind)
+
+
+@pytest.mark.parametrize("name, function", [("sleeping", "hang_asleep"), ("spinning", "hang_spinning")])
+def test_loop_that_hangs_already_is_shown(privileged, agent_binary, loop_kind, name, function):
+    with life(name, loop_kind) as victim:
+        victim.hear("hanging")
+        time.sleep(1)
+        with Agent("--pid", str(victim.pid)) as agent:
+            loop = agent.wait_for_loop(victim.pid, serving=False)
+            first_seen = time.monotonic()
+            time.sleep(3)
+            loop = agent.loop(victim.pid)
+            seen_seconds = time.monotonic() - first_seen
+            assert loop["state"] == "busy"
+            assert loop["turn_age_at_least"] is True
+            assert seen_seconds - 0.3 <= loop["turn_age_seconds"] <= seen_seconds + 10
+            assert seen_seconds - 0.3 <= in_progress(agent, loop_kind) <= seen_seconds + 10
+            assert function in [frame["function"] for frame in loop["stack"]]
+
+
+@pytest.mark.parametrize("name, function", [("sleeping", "hang_asleep"), ("spinning", "hang_spinning")])
+def test_loop_that_begins_to_hang_is_shown(agent, loop_kind, name, function):
+    with life(name, loop_kind) as victim:
+        victim.hear("ready")
+        agent.wait_for_loop(victim.pid)
+        hung = victim.hear("hanging")
+        time.sleep(2)
+        loop = agent.loop(victim.pid)
+        age = (time.monotonic_ns() - hung["now_ns"]) / 1e9
+        assert loop["state"] == "busy" and loop["turn_age_at_least"] is False
+        assert age - 0.2 <= loop["turn_age_seconds"] <= age + 0.2
+        assert loop["cause"] == ("sleep" if name == "sleeping" else "cpu")
+        assert function in [frame["function"] for frame in loop["stack"]]
+        assert age - 0.2 <= in_progress(agent, loop_kind) <= age + 0.7
+
+
+def test_code_after_asyncio_run_is_no_turn(agent, loop_kind):
+    with life("after_run", loop_kind) as victim:
+        victim.hear("ready")
+        agent.wait_for_loop(victim.pid)
+        victim.hear("loop_is_over")
+        time.sleep(2.5)
+        loop = agent.loop(victim.pid)
+        assert loop is None or loop["turn_age_seconds"] < 0.3, loop
+        assert in_progress(agent, loop_kind) < 0.3
+        time.sleep(0.5)
+        assert not [record for record in agent.records(victim.pid)
+                    if record["duration_seconds"] > 0.5]
+
+
+def test_second_run_whose_epoll_number_was_taken(agent, loop_kind):
+    before = agent.scrape()
+    with life("second_run", loop_kind) as victim:
+        between = victim.hear("between")
+        assert between["private_epoll"] in between["first_loop_epolls"], "the number was not reused"
+        victim.hear("ready")
+        agent.wait_for_loop(victim.pid)
+        done = victim.hear("done")
+        time.sleep(1.2)
+        holds = [{"turn": turn, "start_ns": start_ns, "end_ns": end_ns}
+                 for turn, (start_ns, end_ns) in enumerate(done["holds"])]
+        matches = matching.match(holds, agent.records(victim.pid))
+        change = Change(before, agent.scrape())
+    assert len(matches) == 12
+    for match in matches:
+        assert match.record, "a wait on the private epoll is missing"
+        assert matching.blamed(match.record) == ("drain_queue", "lifecycle.py")
+        assert match.record["cause"] == "network"
+        assert match.record["duration_seconds"] == pytest.approx(match.hold_seconds, rel=0.05)
+    own = sum(match.hold_seconds for match in matches)
+    network = change.sum("loopstall_busy_seconds_total", process="lifecycle.py", runtime=loop_kind,
+                         cause="network")
+    assert network == pytest.approx(own, rel=0.05)
+
+
+def test_exit_in_mid_stall(agent, loop_kind):
+    with life("exit_in_stall", loop_kind) as victim:
+        victim.hear("hanging")
+        victim.process.wait(10)
+        waiting.until(lambda: agent.loop(victim.pid) is None, 5, "the dead loop is gone")
+        assert in_progress(agent, loop_kind) < 0.3
+
+
+def test_kill_in_mid_stall(agent, loop_kind):
+    with life("sleeping", loop_kind) as victim:
+        victim.hear("ready")
+        agent.wait_for_loop(victim.pid)
+        victim.hear("hanging")
+        waiting.until(lambda: (agent.loop(victim.pid) or {}).get("turn_age_seconds", 0) > 0.5, 5,
+                      "the hang is seen")
+        victim.process.kill()
+        victim.process.wait()
+        waiting.until(lambda: agent.loop(victim.pid) is None, 5, "the dead loop is gone")
+        assert in_progress(agent, loop_kind) < 0.3
+
+
+def test_short_lived_processes_leave_nothing(agent):
+    """Twice 200 of them: the second round must not need more memory than the first left."""
+    sizes = []
+    for _ in range(2):
+        for _ in range(50):
+            batch = [subprocess.Popen([PYTHON, str(VICTIMS / "short_lived.py")]) for _ in range(4)]
+            assert all(process.wait(30) == 0 for process in batch)
+        time.sleep(1)
+        sizes.append(agent.resident_bytes())
+    assert agent.process.poll() is None
+    assert sizes[1] - sizes[0] < 8 * MEGABYTE, sizes
+    listed = [loop["pid"] for service in agent.services(process="short_lived.py")
+              for loop in service["loops"]]
+    assert not listed
+    lost = agent.scrape().sum("loopstall_events_lost_total")
+    assert lost == 0
+
+
+def test_killed_agent_leaves_no_program(privileged, agent_binary, loop_kind):
+    with life("idle", loop_kind) as victim, Agent() as agent:
+        victim.hear("ready")
+        agent.wait_for_loop(victim.pid)
+        programs = agent.programs()
+        assert programs, "bpftool shows no program of the agent"
+        agent.process.send_signal(signal.SIGKILL)
+        agent.process.wait(10)
+        waiting.until(lambda: not programs_alive(programs), 10, "the agent's programs are gone")
+        assert victim.process.poll() is None
+
+
+def test_stopped_agent_leaves_no_program(privileged, agent_binary):
+    with Agent() as agent:
+        programs = agent.programs()
+        agent.stop()
+    waiting.until(lambda: not programs_alive(programs), 10, "the agent's programs are gone")
+
+
+def test_agent_of_one_pid_sees_no_other(privileged, agent_binary, loop_kind):
+    with life("idle", loop_kind) as wanted, life("idle", loop_kind) as other:
+        wanted.hear("ready")
+        other.hear("ready")
+        with Agent("--pid", str(wanted.pid)) as agent:
+            agent.wait_for_loop(wanted.pid)
+            time.sleep(2)
+            assert agent.loop(other.pid) is None
+            assert agent.scrape().sum("loopstall_loops") == 1
+
+
+def test_stopped_process_is_no_stall(agent, loop_kind):
+    """A SIGSTOP of 1 s is the debugger's fault, not the loop's."""
+    with life("idle", loop_kind) as victim:
+        victim.hear("ready")
+        agent.wait_for_loop(victim.pid)
+        before = agent.scrape()
+        os.kill(victim.pid, signal.SIGSTOP)
+        time.sleep(1)
+        os.kill(victim.pid, signal.SIGCONT)
+        time.sleep(1.5)
+        change = Change(before, agent.scrape())
+        assert change.sum("loopstall_stalls_total", process="lifecycle.py", runtime=loop_kind) == 0
