@@ -74,8 +74,10 @@ void InstalledPackages::add_distribution(const RootedTree& tree, const std::stri
 bool InstalledPackages::add_record(const std::string& record, Owner owner) {
   for (std::size_t start = 0; start < record.size();) {
     const std::size_t end = std::min(record.find('\n', start), record.size());
-    const std::string path = record_path(std::string_view(record).substr(start, end - start));
+    const std::string_view row = std::string_view(record).substr(start, end - start);
     start = end + 1;
+    if (row.find(".py") == std::string_view::npos) continue;
+    const std::string path = record_path(row);
     if (!path.ends_with(".py")) continue;
     if (files_.size() >= kMaxOwnedFiles) return false;
     files_.push_back({hash_of(path), owner});

@@ -13,9 +13,9 @@ struct CauseFacts {
   Measured measured;
 };
 
-// Indexed by Cause. Blocking is what the function brought about and could wait for elsewhere: its
-// own waits, the GIL held by a thread of its process, pages read from disk. The run queue, the
-// quota and a stop are the machine's doing; cpu and gc are work.
+// Indexed by Cause. Blocking is what the function itself waits for and could await instead. The run
+// queue, the quota and a stop are the machine's doing; cpu and gc are work, and so is gil: its
+// function is the one that computed while the loop waited.
 constexpr std::array<CauseFacts, kCauseCount> kFacts = {{
     {"cpu", Kind::not_blocking, Measured::yes},
     {"runqueue", Kind::not_blocking, Measured::yes},
@@ -25,7 +25,7 @@ constexpr std::array<CauseFacts, kCauseCount> kFacts = {{
     {"file", Kind::blocking, Measured::yes},
     {"pipe", Kind::blocking, Measured::yes},
     {"lock", Kind::blocking, Measured::yes},
-    {"gil", Kind::blocking, Measured::yes},
+    {"gil", Kind::not_blocking, Measured::yes},
     {"process", Kind::blocking, Measured::yes},
     {"pagefault", Kind::blocking, Measured::yes},
     {"stopped", Kind::not_blocking, Measured::yes},
