@@ -3,7 +3,6 @@
 
 // The only file that includes CivetWeb.
 #include <civetweb.h>
-#include <spdlog/spdlog.h>
 
 #include <array>
 #include <cerrno>
@@ -13,6 +12,7 @@
 #include <thread>
 #include <utility>
 
+#include "base/log.h"
 #include "exposition/api_json.h"
 #include "exposition/listen_address.h"
 #include "exposition/routes.h"
@@ -53,7 +53,7 @@ Response answer(const Routes& routes, const Request& request) {
   try {
     return routes.answer(request);
   } catch (const std::exception& error) {
-    spdlog::error("cannot answer {} {}: {}", request.method, request.path, error.what());
+    base::log_error("cannot answer {} {}: {}", request.method, request.path, error.what());
     return {.status = 500,
             .content_type = "application/json",
             .body = error_json("internal error; the agent's log says more"),
@@ -84,7 +84,7 @@ int on_protocol_error(mg_connection* connection, int status, const char*) {
 
 /// CivetWeb reports peers' mistakes here too: debug, or any peer could fill the agent's log.
 int on_log(const mg_connection*, const char* message) {
-  spdlog::debug("http: {}", message);
+  base::log_debug("http: {}", message);
   return 1;
 }
 
