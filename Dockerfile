@@ -1,4 +1,3 @@
-# syntax=docker/dockerfile:1
 # SPDX-License-Identifier: Apache-2.0
 #
 #   docker build -t loopstall --build-arg REVISION="$(git rev-parse HEAD)" .
