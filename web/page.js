@@ -105,7 +105,7 @@ function meter(share, className) {
 }
 
 function cell(label, className, ...children) {
-  const td = el("td", className, ...children);
+  const td = el("td", className, el("div", "value", ...children));
   if (label) td.dataset.label = label;
   return td;
 }
@@ -210,13 +210,13 @@ function loopRow(service, loop) {
   const age = (loop.turn_age_at_least ? "≥ " : "") + seconds(loop.turn_age_seconds);
   return el("tr", "",
     cell("", "", named("name", labels.process), pod ? el("div", "", named("place", pod)) : null),
-    cell("runtime", "", named("", labels.runtime)),
-    cell("pid / tid", "number", loop.pid + " / " + loop.tid),
-    cell("state", "", named("state-" + (busy ? "busy" : "idle"), state)),
-    cell("turn age", "number", busy ? age : "–"),
-    cell("now in", "", busy ? causeTag(loop.cause) : "–",
+    cell("runtime", "left", named("", labels.runtime)),
+    cell("pid", "number", loop.pid === loop.tid ? loop.pid : loop.pid + " / " + loop.tid),
+    cell("state", "left", named("state-" + (busy ? "busy" : "idle"), state)),
+    cell("age", "number", busy ? age : "–"),
+    cell("now in", "whole-line", busy ? causeTag(loop.cause) : "–",
       frame ? el("div", "", named("name", frame.function), " ", place(frame.file, frame.line)) : null),
-    cell("utilisation", "number", meter(loop.utilization, loop.utilization >= 0.8 ? "high" : "")));
+    cell("utilised", "number whole-line", meter(loop.utilization, loop.utilization >= 0.8 ? "high" : "")));
 }
 
 function renderLoops(services) {
@@ -258,11 +258,11 @@ function functionRow(fn) {
       reserved ? el("span", "muted", "(" + reserved + ")") : null,
       fn.entry && fn.entry !== fn.function ? el("div", "muted", "in ", named("place", fn.entry)) : null,
       fn.advice ? el("div", "advice", named("", fn.advice)) : null),
-    cell("cause", "", causeTag(fn.cause)),
+    cell("cause", "left", causeTag(fn.cause)),
     cell("holds", "number", count(fn.holds)),
-    cell("p50", "number", fn.holds > 0 ? seconds(fn.p50_seconds) : "–"),
+    cell("p50", "number left", fn.holds > 0 ? seconds(fn.p50_seconds) : "–"),
     cell("p99", "number", fn.holds > 0 ? seconds(fn.p99_seconds) : "–"),
-    cell("occupancy", "number", meter(fn.occupancy, tint(fn.cause))));
+    cell("occupancy", "number whole-line", meter(fn.occupancy, tint(fn.cause))));
 }
 
 function functionTable(service) {

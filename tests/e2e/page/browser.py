@@ -121,7 +121,10 @@ class Browser:
 
     def screenshot(self, path):
         """The whole page, however long."""
-        data = self.command("Page.captureScreenshot", format="png", captureBeyondViewport=True)
+        size = self.command("Page.getLayoutMetrics")["cssContentSize"]
+        data = self.command("Page.captureScreenshot", format="png", captureBeyondViewport=True,
+                            clip={"x": 0, "y": 0, "width": size["width"],
+                                  "height": size["height"], "scale": 1})
         path.write_bytes(base64.b64decode(data["data"]))
 
     def requested_urls(self):

@@ -14,7 +14,8 @@ using stalls::Cause;
 
 /// What a hostile program may call its functions: markup, quotes, line breaks, reversed text.
 constexpr const char* kHostile =
-    "<img src=x onerror=\"window.pwned=1\">'\"\n</script><script>window.pwned=1</script>\u202Ecod.exe";
+    "<img src=x "
+    "onerror=\"window.pwned=1\">'\"\n</script><script>window.pwned=1</script>\u202Ecod.exe";
 
 constexpr uint64_t kMs = 1'000'000;
 
@@ -26,26 +27,30 @@ stalls::DurationHistogram repeated(uint64_t duration_ms, int times) {
 
 stacks::Stack stack(const std::string& culprit, const std::string& file, int line) {
   using stacks::Origin;
-  return {.frames = {{"recv_into", "socket.py", "/usr/lib/python3.11/socket.py", 706, Origin::stdlib},
-                     {"HTTPConnection.getresponse", "http/client.py",
-                      "/usr/lib/python3.11/http/client.py", 1395, Origin::stdlib},
-                     {"HTTPAdapter.send", "requests/adapters.py",
-                      "/usr/lib/python3/dist-packages/requests/adapters.py", 489,
-                      Origin::well_known},
-                     {culprit, file, "/srv/ocr/" + file, line, Origin::application},
-                     {"upload", "app/main.py", "/srv/ocr/app/main.py", 48, Origin::application},
-                     {"run_endpoint_function", "fastapi/routing.py",
-                      "/usr/lib/python3/dist-packages/fastapi/routing.py", 191,
-                      Origin::well_known}},
-          .truncated = false};
+  return {
+      .frames = {{"recv_into", "socket.py", "/usr/lib/python3.11/socket.py", 706, Origin::stdlib},
+                 {"HTTPConnection.getresponse", "http/client.py",
+                  "/usr/lib/python3.11/http/client.py", 1395, Origin::stdlib},
+                 {"HTTPAdapter.send", "requests/adapters.py",
+                  "/usr/lib/python3/dist-packages/requests/adapters.py", 489, Origin::well_known},
+                 {culprit, file, "/srv/ocr/" + file, line, Origin::application},
+                 {"upload", "app/main.py", "/srv/ocr/app/main.py", 48, Origin::application},
+                 {"run_endpoint_function", "fastapi/routing.py",
+                  "/usr/lib/python3/dist-packages/fastapi/routing.py", 191, Origin::well_known}},
+      .truncated = false};
 }
 
 stalls::FunctionSeries function(std::string name, std::string file, int line, Cause cause,
                                 uint64_t hold_ms, int holds, std::string advice) {
-  return {.function = std::move(name), .file = std::move(file), .cause = cause,
+  return {.function = std::move(name),
+          .file = std::move(file),
+          .cause = cause,
           .holds = repeated(hold_ms, holds),
-          .busy_ns = hold_ms * kMs * static_cast<uint64_t>(holds), .entry = "upload", .line = line,
-          .leaf = "recv_into", .advice = std::move(advice)};
+          .busy_ns = hold_ms * kMs * static_cast<uint64_t>(holds),
+          .entry = "upload",
+          .line = line,
+          .leaf = "recv_into",
+          .advice = std::move(advice)};
 }
 
 stalls::ServiceSnapshot ocr_service(uint64_t now_ns) {
@@ -77,9 +82,15 @@ stalls::ServiceSnapshot ocr_service(uint64_t now_ns) {
   service.startup_ns = 1'140 * kMs;
   service.delayed_events = 734;
   service.loops = {
-      {.pid = 48211, .tid = 48211, .in_turn = true, .turn_start_ns = now_ns - 4'200 * kMs,
-       .turn_at_least = false, .current_cause = Cause::network, .phase = "serving",
-       .utilization_60s = 0.88, .stack = stack("save_log", "app/services/log.py", 12)},
+      {.pid = 48211,
+       .tid = 48211,
+       .in_turn = true,
+       .turn_start_ns = now_ns - 4'200 * kMs,
+       .turn_at_least = false,
+       .current_cause = Cause::network,
+       .phase = "serving",
+       .utilization_60s = 0.88,
+       .stack = stack("save_log", "app/services/log.py", 12)},
       {.pid = 48212, .tid = 48212, .phase = "serving", .utilization_60s = 0.12},
   };
   return service;
@@ -87,16 +98,25 @@ stalls::ServiceSnapshot ocr_service(uint64_t now_ns) {
 
 stalls::ServiceSnapshot hostile_service(uint64_t now_ns) {
   stalls::ServiceSnapshot service;
-  service.labels = {.process = "worker.py", .runtime = "asyncio", .namespace_ = "shop",
-                    .pod = "worker-7d9f8b6c5-x2x9q", .container = "worker"};
+  service.labels = {.process = "worker.py",
+                    .runtime = "asyncio",
+                    .namespace_ = "shop",
+                    .pod = "worker-7d9f8b6c5-x2x9q",
+                    .container = "worker"};
   service.turns = repeated(1, 900);
-  service.functions = {function(kHostile, std::string(kHostile) + ".py", 3, Cause::lock, 40, 12, "")};
+  service.functions = {
+      function(kHostile, std::string(kHostile) + ".py", 3, Cause::lock, 40, 12, "")};
   service.functions[0].entry = kHostile;
   service.busy_ns[stalls::index(Cause::lock)] = 480 * kMs;
   service.idle_ns = 60'000 * kMs;
   service.utilization = 0.008;
-  service.loops = {{.pid = 51, .tid = 52, .in_turn = true, .turn_start_ns = now_ns - 3 * kMs,
-                    .current_cause = Cause::lock, .phase = "startup", .utilization_60s = 0.008,
+  service.loops = {{.pid = 51,
+                    .tid = 52,
+                    .in_turn = true,
+                    .turn_start_ns = now_ns - 3 * kMs,
+                    .current_cause = Cause::lock,
+                    .phase = "startup",
+                    .utilization_60s = 0.008,
                     .stack = stack(kHostile, "worker.py", 3)}};
   return service;
 }
@@ -127,10 +147,17 @@ std::shared_ptr<const stalls::StallRecord> stall(std::string id, uint64_t wall_n
   record.cause = fn.cause;
   record.cause_ns[stalls::index(fn.cause)] = record.duration_ns;
   record.delayed_events = 3;
-  record.holds = {{.function = fn.function, .entry = fn.entry, .leaf = fn.leaf, .file = fn.file,
-                   .path = "/srv/ocr/" + fn.file, .line = fn.line, .cause = fn.cause,
-                   .syscall = "recvfrom", .hold_ns = record.duration_ns,
-                   .stack = stack(fn.function, fn.file, fn.line), .advice = fn.advice}};
+  record.holds = {{.function = fn.function,
+                   .entry = fn.entry,
+                   .leaf = fn.leaf,
+                   .file = fn.file,
+                   .path = "/srv/ocr/" + fn.file,
+                   .line = fn.line,
+                   .cause = fn.cause,
+                   .syscall = "recvfrom",
+                   .hold_ns = record.duration_ns,
+                   .stack = stack(fn.function, fn.file, fn.line),
+                   .advice = fn.advice}};
   return std::make_shared<const stalls::StallRecord>(std::move(record));
 }
 
@@ -144,10 +171,11 @@ class FixtureSource final : public stalls::SnapshotSource {
     auto snapshot = std::make_shared<stalls::Snapshot>();
     snapshot->monotonic_ns = clock.monotonic_ns();
     snapshot->wall_ns = clock.wall_ns();
-    snapshot->health = {.ready = true,
-                        .hooks = {{"turn_boundary", "tracepoint"}, {"tick", "perf_event_cpu_clock"}},
-                        .events_lost = {{"ring_full", 0}},
-                        .stack_errors = {{"cpython", "unreadable", 4}}};
+    snapshot->health = {
+        .ready = true,
+        .hooks = {{"turn_boundary", "tracepoint"}, {"tick", "perf_event_cpu_clock"}},
+        .events_lost = {{"ring_full", 0}},
+        .stack_errors = {{"cpython", "unreadable", 4}}};
     if (scene_ == "empty") return snapshot;
     snapshot->services = {calm_service()};
     if (scene_ == "calm") return snapshot;

@@ -42,6 +42,9 @@ def browser():
 def page(browser, request):
     scene = getattr(request, "param", "busy")
     fixture = Fixture(scene)
+    # The page of the test before must ask no more, nor be taken for this one's.
+    browser.command("Page.navigate", url="about:blank")
+    browser.wait_for("location.href === 'about:blank' && document.readyState === 'complete'")
     browser.events.clear()
     yield browser, fixture
     fixture.end()
