@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the agent costs a saturated service: throughput and p99 with and without it.
 
-One uvicorn hello-world serves all rounds. Each round measures it three times: without the agent, with
-it (the order of these two alternates) and once more without it; the two measurements without are the
-A/A control, which shows what the machine's own noise makes of no difference at all. For comparison,
-the same service under PYTHONASYNCIODEBUG=1 and under `strace -c -f`. Every pair is printed and stored.
+One uvicorn hello-world serves all rounds. Each round measures it three times: without the agent,
+with it (the order of these two alternates) and once more without it; the two measurements without
+are the A/A control, which shows what the machine's own noise makes of no difference at all. For
+comparison, the same service under PYTHONASYNCIODEBUG=1 and under `strace -c -f`. Every pair is
+printed and stored.
 
     sudo /usr/bin/python3 tests/bench/overhead.py --loop uvloop --json build/bench/uvloop.json
 
@@ -59,8 +60,9 @@ def server(loop, **environment):
     """A uvicorn on its own CPU: (process, URL)."""
     port = free_port()
     process = subprocess.Popen(
-        pinned(SERVER_CPU, [PYTHON, "-m", "uvicorn", "hello:app", "--loop", loop, "--port", str(port),
-                            "--no-access-log", "--log-level", "critical"]),
+        pinned(SERVER_CPU, [
+            PYTHON, "-m", "uvicorn", "hello:app", "--loop", loop, "--port", str(port),
+            "--no-access-log", "--log-level", "critical"]),
         cwd=VICTIMS, env={**os.environ, **environment}, stdin=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL)
     try:
@@ -94,10 +96,10 @@ def load_with_agent(process, url, seconds):
         change = Change(before, agent.scrape())
         assert change.sum("loopstall_turn_seconds_count", process="hello:app") > 0, \
             "the agent measured no turn of the service"
-        programs = {
-            program: (runs / elapsed,
-                      change.sum("loopstall_program_seconds_total", program=program) / elapsed)
-            for program, runs in change.values_of("loopstall_program_runs_total", "program").items()}
+        runs, seconds = (change.values_of(f"loopstall_program_{what}_total", "program")
+                         for what in ("runs", "seconds"))
+        programs = {program: (count / elapsed, seconds.get(program, 0) / elapsed)
+                    for program, count in runs.items()}
     return measured, AgentCost(cpu / elapsed, resident, programs)
 
 
@@ -147,7 +149,8 @@ def show_costs(costs):
     for program in sorted({name for cost in costs for name in cost.programs}):
         runs, seconds = (statistics.median(values) for values in zip(
             *(cost.programs.get(program, (0, 0)) for cost in costs)))
-        print(f"  {program:24} {runs:10.0f} {seconds / runs * 1e9 if runs else 0:8.0f} {seconds:9.5f}")
+        each_ns = seconds / runs * 1e9 if runs else 0
+        print(f"  {program:24} {runs:10.0f} {each_ns:8.0f} {seconds:9.5f}")
 
 
 def arguments():
@@ -210,7 +213,7 @@ def main():
     pairs, control, costs = measure_agent(chosen)
     debug, strace = measure_comparisons(chosen)
     machine = f"{platform.release()} {platform.machine()}, {os.cpu_count()} CPUs"
-    print(f"uvicorn hello-world on {chosen.loop}, 16 connections, {chosen.seconds} s each; {machine}")
+    print(f"uvicorn hello-world on {chosen.loop}, 16 connections, {chosen.seconds} s each;", machine)
     results = {"agent": pairs, "control (A/A)": control, "PYTHONASYNCIODEBUG=1": debug,
                "strace -c -f": strace}
     for title, measured in results.items():

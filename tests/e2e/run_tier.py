@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs files of this tier, or all of them, under pytest. Leaves with 77, CTest's skip, where every test was skipped:
-a missing privilege must not look like a success."""
+"""Runs files of this tier, or all of them, under pytest.
+
+Leaves with 77, CTest's skip, where every test was skipped: a missing privilege must not look like a
+success.
+"""
 
 import pathlib
 import sys

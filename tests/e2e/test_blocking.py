@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Each kind of hidden blocking call: who is blamed, for what, and for how long.
 
-The table is harness/cases.py. Each case runs once per loop and form; the tests below look at it from
-several sides, and a summary of what was found is printed at the end.
+The table is harness/cases.py. Each case runs once per loop and form; the tests below look at it
+from several sides, and a summary of what was found is printed at the end.
 """
 
 import statistics

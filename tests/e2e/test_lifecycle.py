@@ -17,6 +17,10 @@ from harness.victims import Talker
 MEGABYTE = 1 << 20
 
 
+each_hang = pytest.mark.parametrize(
+    "name, function", [("sleeping", "hang_asleep"), ("spinning", "hang_spinning")])
+
+
 def life(name, loop_kind):
     return Talker([PYTHON, "lifecycle.py", name, loop_kind])
 
@@ -26,7 +30,7 @@ def in_progress(agent, loop_kind):
                               runtime=loop_kind)
 
 
-@pytest.mark.parametrize("name, function", [("sleeping", "hang_asleep"), ("spinning", "hang_spinning")])
+@each_hang
 def test_loop_that_hangs_already_is_shown(privileged, agent_binary, loop_kind, name, function):
     with life(name, loop_kind) as victim:
         victim.hear("hanging")
@@ -44,7 +48,7 @@ def test_loop_that_hangs_already_is_shown(privileged, agent_binary, loop_kind, n
             assert function in [frame["function"] for frame in loop["stack"]]
 
 
-@pytest.mark.parametrize("name, function", [("sleeping", "hang_asleep"), ("spinning", "hang_spinning")])
+@each_hang
 def test_loop_that_begins_to_hang_is_shown(agent, loop_kind, name, function):
     with life(name, loop_kind) as victim:
         victim.hear("ready")

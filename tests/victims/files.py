@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Hidden blocking calls that wait for a disk. The cold ones run inside a cgroup that throttles it."""
+"""Hidden blocking calls that wait for a disk; the cold ones inside a cgroup that throttles it."""
 
 import asyncio
 import mmap

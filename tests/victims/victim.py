@@ -3,15 +3,15 @@
 
 A victim is a small real asyncio program with a known stall. It talks over its standard streams:
 
-  victim -> {"ready": true, "pid": 1, "port": 2}   its loop serves a listening socket: startup is over
-  test   -> go                                     the agent has found the loop
-  victim -> {"done": true, "holds": 100}           every hold is over and the truth log is written
-  test   -> end                                    the last scrape is done; the victim leaves
+  victim -> {"ready": true, "pid": 1, "port": 2}  its loop serves a listening socket
+  test   -> go                                    the agent has found the loop
+  victim -> {"done": true, "holds": 100}          every hold is over, the truth log is written
+  test   -> end                                   the last scrape is done; the victim leaves
 
 The truth log is NDJSON. A hold is one uninterrupted time in which a function kept the loop:
 
-  {"kind": "hold", "turn": 7, "function": "save_log", "file": "network.py", "start_ns": …, "end_ns": …,
-   "cpu_ns": …, "runqueue_ns": …, "parts": {"save_log": …}}
+  {"kind": "hold", "turn": 7, "function": "save_log", "file": "network.py", "start_ns": …,
+   "end_ns": …, "cpu_ns": …, "runqueue_ns": …, "parts": {"save_log": …}}
 
 start_ns and end_ns are of CLOCK_MONOTONIC, cpu_ns is of the thread's CLOCK_THREAD_CPUTIME_ID,
 runqueue_ns is of its schedstat: how long it waited for a CPU. Where two functions share one hold,
@@ -162,8 +162,8 @@ class Victim:
         print(json.dumps(facts), flush=True)
 
     async def beat(self):
-        """How long any turn kept a timer of 2 ms waiting, the wait for a CPU apart: the victim's own
-        view of its turns."""
+        """How long any turn kept a timer of 2 ms waiting, the wait for a CPU apart: the
+        victim's own view of its turns."""
         while self._watch_beat:
             waited_ns = self._run_queue.waited_ns()
             before_ns = time.monotonic_ns()
@@ -210,7 +210,7 @@ def arguments():
     parser.add_argument("--gap", type=float, default=0.01, help="idle seconds before each hold")
     parser.add_argument("--truth", help="where to write the truth log")
     parser.add_argument("--option", action="append", default=[], metavar="NAME=VALUE")
-    parser.add_argument("--heartbeat", action="store_true", help="measure the worst delay of a timer")
+    parser.add_argument("--heartbeat", action="store_true", help="measure how late a timer comes")
     return parser.parse_args()
 
 

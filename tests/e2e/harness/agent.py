@@ -40,8 +40,9 @@ class Agent:
         self.stall_log = os.path.join(self._folder.name, "stalls.ndjson")
         self.log = os.path.join(self._folder.name, "agent.log")
         self.listen, self.admin = (f"127.0.0.1:{free_port()}" for _ in range(2))
-        self.command = [str(binary()), "agent", "--listen", self.listen, "--admin-listen", self.admin,
-                        "--stall-threshold", stall_threshold, "--stall-log", self.stall_log, *flags]
+        self.command = [
+            str(binary()), "agent", "--listen", self.listen, "--admin-listen", self.admin,
+            "--stall-threshold", stall_threshold, "--stall-log", self.stall_log, *flags]
         self.process = None
 
     def __enter__(self):
@@ -92,7 +93,7 @@ class Agent:
         """The stall log; with a pid, that process's records."""
         try:
             with open(self.stall_log, encoding="utf-8") as log:
-                lines = log.read().split("\n")[:-1]  # the last piece is empty or still being written
+                lines = log.read().split("\n")[:-1]  # the last is empty or still being written
         except FileNotFoundError:
             return []
         records = [json.loads(line) for line in lines]

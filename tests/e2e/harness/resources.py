@@ -48,8 +48,9 @@ def postgres():
         os.chown(folder, owner.pw_uid, owner.pw_gid)
         run_as = ["setpriv", f"--reuid={owner.pw_uid}", f"--regid={owner.pw_gid}", "--clear-groups"]
         data = str(folder / "data")
-        subprocess.run([*run_as, f"{found[-1]}/initdb", "-D", data, "-A", "trust", "-N", "-E", "UTF8",
-                        "--locale=C"], check=True, capture_output=True, cwd="/")
+        subprocess.run(
+            [*run_as, f"{found[-1]}/initdb", "-D", data, "-A", "trust", "-N", "-E", "UTF8",
+             "--locale=C"], check=True, capture_output=True, cwd="/")
         server = subprocess.Popen(
             [*run_as, f"{found[-1]}/postgres", "-D", data, "-k", str(folder), "-F", "-c",
              "listen_addresses=", "-c", "max_connections=10"],
