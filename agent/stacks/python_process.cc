@@ -7,6 +7,7 @@
 #include <array>
 #include <charconv>
 #include <cstring>
+#include <span>
 #include <utility>
 
 #include "host/elf.h"
@@ -34,6 +35,7 @@ constexpr std::size_t kMaxInterpreters = 64;
 constexpr std::size_t kMaxThreads = 4'096;
 // A running thread's frames can be torn while they are read.
 constexpr int kWalkTries = 3;
+constexpr std::size_t kMaxCheckedThreads = 64;
 
 std::string_view base_name(std::string_view path) {
   return path.substr(std::min(path.rfind('/') + 1, path.size()));
@@ -131,7 +133,8 @@ bool slots_fit(const MemoryReader& memory, const PythonProcess& process,
 bool frames_fit(const MemoryReader& memory, const PythonProcess& process,
                 const std::vector<PythonThread>& threads) {
   bool any_broken = false;
-  for (const PythonThread& thread : threads) {
+  for (const PythonThread& thread :
+       std::span(threads).first(std::min(threads.size(), kMaxCheckedThreads))) {
     for (int attempt = 0; attempt < kWalkTries; ++attempt) {
       const RawStack stack = walk_python_stack(memory, process, thread.tstate);
       if (!stack.frames.empty()) return true;

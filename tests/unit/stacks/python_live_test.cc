@@ -83,13 +83,13 @@ class TemporaryDirectory {
   fs::path path_;
 };
 
-/// Until the main thread sleeps in clock_nanosleep, which is where the script ends up.
+/// Until the main thread is in time.sleep: clock_nanosleep, before 3.11 pselect6.
 bool wait_for_sleep(const host::Procfs& procfs, pid_t pid) {
   const auto deadline = std::chrono::steady_clock::now() + kPatience;
   while (std::chrono::steady_clock::now() < deadline) {
     const auto state = procfs.syscall(pid, pid);
     if (state && state->kind == host::SyscallState::Kind::in_syscall &&
-        (state->number == SYS_clock_nanosleep || state->number == SYS_select)) {
+        (state->number == SYS_clock_nanosleep || state->number == SYS_pselect6)) {
       return true;
     }
     std::this_thread::sleep_for(2ms);
