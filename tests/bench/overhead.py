@@ -213,7 +213,8 @@ def main():
     pairs, control, costs = measure_agent(chosen)
     debug, strace = measure_comparisons(chosen)
     machine = f"{platform.release()} {platform.machine()}, {os.cpu_count()} CPUs"
-    print(f"uvicorn hello-world on {chosen.loop}, 16 connections, {chosen.seconds} s each;", machine)
+    print(f"uvicorn hello-world on {chosen.loop}, 16 connections, {chosen.seconds} s each")
+    print(machine)
     results = {"agent": pairs, "control (A/A)": control, "PYTHONASYNCIODEBUG=1": debug,
                "strace -c -f": strace}
     for title, measured in results.items():

@@ -88,8 +88,8 @@ def pytest_terminal_summary(terminalreporter):
     if not _observed:
         return
     terminalreporter.section("what was found, against the victims' own clocks")
-    terminalreporter.write_line("busy: function's busy seconds / its truth; cpu: cpu / thread clock;"
-                                " mended: holds of 20 ms and more")
+    terminalreporter.write_line("busy: function's busy seconds / its truth; cpu: cpu / thread clock")
+    terminalreporter.write_line("mended: holds of 20 ms and more")
     row = "{:<16}{:<9}" + "{:>11}" * len(COLUMNS)
     terminalreporter.write_line(row.format("case", "loop", *COLUMNS))
     for (case, loop), facts in _observed.items():
