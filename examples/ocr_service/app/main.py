@@ -2,7 +2,6 @@
 """The endpoints. Each does the same work in two forms: broken holds the event loop, mended does not."""
 
 import asyncio
-import functools
 import json
 from typing import Any, Dict
 
@@ -203,16 +202,13 @@ async def gil() -> Dict[str, Any]:
 async def lock() -> Dict[str, Any]:
     """Reads an index that is being rebuilt by a thread."""
     index = app.state.resources.index
-    locked = asyncio.Event()
     watch = Stopwatch()
     if settings.holds_loop("lock"):
-        loop = asyncio.get_running_loop()
-        signal_locked = functools.partial(loop.call_soon_threadsafe, locked.set)
-        rebuild = asyncio.create_task(asyncio.to_thread(index.rebuild, signal_locked))
-        await locked.wait()
+        rebuild = index.start_rebuild()
         watch.skip()
         count = index.count_documents()
     else:
+        locked = asyncio.Event()
         rebuild = asyncio.create_task(index.rebuild_async(locked.set))
         await locked.wait()
         watch.skip()

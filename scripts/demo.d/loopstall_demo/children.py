@@ -10,6 +10,7 @@ import subprocess
 import time
 from typing import Dict, List, Optional
 
+from loopstall_demo import interrupts
 from loopstall_demo.errors import DemoError
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
@@ -57,7 +58,8 @@ class Children:
     ) -> Child:
         """Starts a process whose output goes to NAME.log in the demo's directory."""
         log = self._directory / f"{name.replace(' ', '-')}.log"
-        with open(log, "wb") as output:
+        # A signal between the fork and the list would leave a process that nobody ends.
+        with open(log, "wb") as output, interrupts.deferred():
             try:
                 process = subprocess.Popen(
                     command,
@@ -71,8 +73,8 @@ class Children:
                 )
             except OSError as error:
                 raise DemoError(f"The {name} could not be started: {error}.") from error
-        child = Child(name, process, log)
-        self._children.append(child)
+            child = Child(name, process, log)
+            self._children.append(child)
         return child
 
     def check(self) -> None:

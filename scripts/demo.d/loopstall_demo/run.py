@@ -11,10 +11,10 @@ import tempfile
 import time
 from typing import Any, Dict, List
 
-from loopstall_demo import keep, model, render, verdict
+from loopstall_demo import interrupts, keep, model, render, verdict
 from loopstall_demo.agent_api import AgentApi, service_of
 from loopstall_demo.children import Child, Children
-from loopstall_demo.errors import DemoError, Interrupted
+from loopstall_demo.errors import DemoError
 from loopstall_demo.example import Example, free_port, load_figures, touch_service
 from loopstall_demo.options import parse_options
 from loopstall_demo.progress import Progress
@@ -170,7 +170,7 @@ def main(arguments: List[str]) -> int:
     directory = pathlib.Path(tempfile.mkdtemp(prefix="loopstall-demo.", dir="/var/tmp"))
     demo = Demo(options.agent, options.duration, directory, _STEPS + (3 if options.keep else 0))
     left_running = False
-    _install_signal_handlers()
+    interrupts.install()
     try:
         signal.alarm(_LIMIT_SECONDS)
         status = _show(demo, options.keep)
@@ -182,12 +182,12 @@ def main(arguments: List[str]) -> int:
         demo.progress.clear()
         print(f"demo: {error}", file=sys.stderr)
         return 1
-    except Interrupted as interruption:
+    except interrupts.Interrupted as interruption:
         demo.progress.clear()
         print(f"demo: {_reason(interruption.number)}; it ends what it started", file=sys.stderr)
         return 1 if interruption.number == signal.SIGALRM else 128 + interruption.number
     finally:
-        _ignore_signals()
+        interrupts.ignore()
         demo.progress.clear()
         if not left_running:
             demo.children.stop_all()
@@ -245,21 +245,3 @@ def _reason(number: int) -> str:
     if number == signal.SIGALRM:
         return f"the demo took longer than {_LIMIT_SECONDS} s"
     return f"received {signal.Signals(number).name}"
-
-
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM)
-
-
-def _install_signal_handlers() -> None:
-    def interrupt(number: int, _frame: object) -> None:
-        raise Interrupted(number)
-
-    for number in _SIGNALS:
-        signal.signal(number, interrupt)
-
-
-def _ignore_signals() -> None:
-    # The clean-up is bounded, and must not be cut short by a second Ctrl-C.
-    signal.alarm(0)
-    for number in _SIGNALS:
-        signal.signal(number, signal.SIG_IGN)

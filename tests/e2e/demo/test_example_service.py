@@ -23,7 +23,7 @@ GETS = ("sleep", "file-read", "fsync", "mmap", "subprocess", "gil", "lock", "man
 BROKEN_LAPS = {
     "sleep": ("retry_with_pause", 0.2),
     "subprocess": ("run_converter", 0.2),
-    "lock": ("count_documents", 0.05),
+    "lock": ("count_documents", 0.14),
     "many": ("fetch_rows_one_by_one", 0.15),
 }
 

@@ -10,18 +10,19 @@ _REBUILD_SECONDS = 0.15
 
 
 class SearchIndex:
-    """Made on the loop's thread; only rebuild() may be called from another."""
+    """Used by the loop's thread alone."""
 
     def __init__(self) -> None:
         self.documents = 1234
         self._lock = threading.Lock()
         self._async_lock = asyncio.Lock()
 
-    def rebuild(self, on_locked: Callable[[], None]) -> None:
-        """Holds the lock for 150 ms. Runs in a thread; calls `on_locked` when it has the lock."""
-        with self._lock:
-            on_locked()
-            self._write_segments()
+    def start_rebuild(self) -> "asyncio.Future[None]":
+        """Starts a rebuild in a thread, which has the lock when this returns."""
+        locked = threading.Event()
+        rebuild = asyncio.get_running_loop().run_in_executor(None, self._rebuild, locked)
+        locked.wait()
+        return rebuild
 
     def count_documents(self) -> int:
         """Broken: waits for the thread's lock on the loop's thread."""
@@ -38,6 +39,11 @@ class SearchIndex:
         """Mended: waits for the lock without holding the loop."""
         async with self._async_lock:
             return self.documents
+
+    def _rebuild(self, locked: threading.Event) -> None:
+        with self._lock:
+            locked.set()
+            self._write_segments()
 
     def _write_segments(self) -> None:
         time.sleep(_REBUILD_SECONDS)  # stands for slow output; always on a thread
