@@ -16,7 +16,9 @@ import pytest
 import example_stack
 
 sys.path.insert(0, str(example_stack.EXAMPLE))
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
 import load  # noqa: E402
+from harness import resources  # noqa: E402
 
 GETS = ("sleep", "file-read", "fsync", "mmap", "subprocess", "gil", "lock", "many")
 #: The lap that each endpoint measures, and its least length in the broken form, in seconds.
@@ -98,6 +100,20 @@ def test_query_needs_a_database(services, mode):
     with pytest.raises(urllib.error.HTTPError) as failure:
         example_stack.get(f"{services[mode]}/query")
     assert failure.value.code == 503
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="starts PostgreSQL as its own user")
+def test_both_forms_of_the_query_give_the_same_result(tmp_path):
+    with resources.postgres() as dsn:
+        socket_folder = dict(word.split("=") for word in dsn.split())["host"]
+        database = {
+            "OCR_DATABASE_URL": f"postgresql://postgres@/postgres?host={socket_folder}",
+        }
+        for mode in ("broken", "mended"):
+            with _uvicorn(mode, tmp_path, database) as url:
+                answer = example_stack.get(f"{url}/query")
+                assert _result(answer) == {"pages": 42}
+                assert 0.2e9 <= answer["measured_ns"]["query_page_count"] < 5e9
 
 
 @pytest.mark.parametrize(
