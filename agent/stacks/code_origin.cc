@@ -53,11 +53,10 @@ Origin CodeOrigin::classify_below(const std::string& directory, std::string_view
                                   InstalledPackages::Scope scope) {
   using Owner = InstalledPackages::Owner;
   const bool in_site = scope == InstalledPackages::Scope::site;
-  // Decided by name alone, so that most frames read no file; in a site folder nothing is between.
+  // Decided by name alone, so that most frames cost no look at the folder.
   const std::string module = module_of(below);
   const bool well_known = is_well_known_package(module);
   if (in_site && well_known) return Origin::well_known;
-  if (in_site && is_configured(module)) return Origin::application;
   const Owner owner = packages(directory, scope).owner(below);
   if (owner == Owner::local_directory) return well_known ? Origin::well_known : Origin::application;
   if (owner == Owner::nobody && !in_site) return Origin::application;

@@ -73,6 +73,12 @@ TEST(ProcessName, LeavesMultiprocessingWorkersToTheirParent) {
             "");
 }
 
+TEST(ProcessName, LeavesWorkersOfOtherStartersToTheirParent) {
+  EXPECT_EQ(process_name({"python3", "-c", "import acme; acme.work()", "--multiprocessing-fork"},
+                         "python3.11"),
+            "");
+}
+
 TEST(ProcessName, NamesTheApplicationOfServers) {
   const std::vector<Case> cases = {
       {"uvicorn app.main:app", "app.main:app"},
@@ -176,6 +182,11 @@ TEST(ProcessName, BoundsWhatTheTargetSays) {
   EXPECT_EQ(process_name({"python", "a\xFF\n.py"}, "python3.11"), "a\xEF\xBF\xBD?.py");
   std::vector<std::string> endless(100'000, "nice");
   EXPECT_EQ(process_name(endless, "nice"), "nice");
+  std::vector<std::string> wrapped(10, "nice");
+  wrapped.insert(wrapped.end(), {"python", "main.py"});
+  EXPECT_EQ(process_name(wrapped, "nice"), "main.py");
+  wrapped.insert(wrapped.begin(), 10, "nice");
+  EXPECT_EQ(process_name(wrapped, "nice"), "nice");
   std::string nested = "x";
   for (int i = 0; i < 40; ++i) nested = "sh -c " + nested;
   EXPECT_FALSE(process_name({"sh", "-c", nested}, "sh").empty());

@@ -179,15 +179,18 @@ TEST(CodeOrigin, TakesConfiguredPackagesForTheUsers) {
 
 TEST(CodeOrigin, TellsInstalledFilesBesideTheUsersByTheirRecord) {
   FileTree tree;
-  tree.file("/var/task/acmelib-1.0.dist-info/RECORD", "acmelib/x.py,,\nrequests/api.py,,\n")
-      .file("/var/task/mine-1.0.dist-info/RECORD", "mine/x.py,,\n")
+  tree.file("/var/task/acmelib-1.0.dist-info/RECORD", "acmelib/x.py,,\nrequests/api.py,,\nconfpkg/x.py,,\n")
+      .file("/var/task/mine-1.0.dist-info/RECORD", "mine/x.py,,\nredis/x.py,,\n")
       .file("/var/task/mine-1.0.dist-info/direct_url.json", R"({"dir_info": {}})");
   CodeOrigin origin(process_of(tree), {.application_packages = {"confpkg"}});
   EXPECT_EQ(origin.classify("/var/task/acmelib/x.py"), Origin::third_party);
   EXPECT_EQ(origin.classify("/var/task/requests/api.py"), Origin::well_known);
   EXPECT_EQ(origin.classify("/var/task/requests/mine.py"), Origin::application);
   EXPECT_EQ(origin.classify("/var/task/handler.py"), Origin::application);
+  EXPECT_EQ(origin.classify("/var/task/confpkg/x.py"), Origin::application);
   EXPECT_EQ(origin.classify("/var/task/mine/x.py"), Origin::application);
+  EXPECT_EQ(origin.classify("/var/task/redis/x.py"), Origin::well_known);
+  EXPECT_EQ(origin.classify("/var/task/redis/own.py"), Origin::application);
 }
 
 TEST(CodeOrigin, IgnoresRecordsBeyondTheirBound) {
