@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""A bounded load for the example service. Needs Pillow for its image, else the standard library only.
+"""A bounded load for the example service. Needs Pillow for its image, else nothing but Python.
 
 Requests start at a fixed rate, whatever the service does, until --concurrency of them are under
 way; then the next ones wait. A latency counts from the moment at which the request was due, so that
@@ -75,7 +75,9 @@ def plan(text: str) -> Iterator[str]:
     if not weights or min(weights.values()) < 1 or "" in weights:
         raise ValueError(f"not a list of endpoints: {text!r}")
     steps = sorted(
-        ((index + 0.5) / weight, name) for name, weight in weights.items() for index in range(weight)
+        ((index + 0.5) / weight, name)
+        for name, weight in weights.items()
+        for index in range(weight)
     )
     return itertools.cycle([name for _, name in steps])
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The endpoints. Each does the same work in two forms: broken holds the event loop, mended does not."""
+"""The endpoints. Each does its work in two forms: broken holds the event loop, mended does not."""
 
 import asyncio
 import json

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What lives as long as the service: the HTTP client, the worker processes, the database pool, files."""
+"""What lives as long as the service: HTTP client, worker processes, database pool, files."""
 
 import asyncio
 from typing import Any, Optional
@@ -10,7 +10,7 @@ from app.workers import WorkerPool, start_threads
 
 
 class Resources:
-    """Made once at start, before the service listens; attributes are None where nothing needs them."""
+    """Made once, before the service listens; attributes are None where nothing needs them."""
 
     def __init__(self, settings: Settings):
         self.settings = settings

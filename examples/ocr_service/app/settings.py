@@ -64,7 +64,7 @@ class Settings:
 
 
 def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
-    """Reads the OCR_* variables. Raises SettingsError for one that is unknown or has a bad value."""
+    """Reads the OCR_* variables. Raises SettingsError for an unknown one or a bad value."""
     _reject_unknown(environment)
     mode = _form(environment, "OCR_MODE", "broken")
     broken = frozenset(

@@ -48,7 +48,7 @@ class WorkerPool:
         )
 
     async def run(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        """Runs a module-level function in a worker. Arguments and result are pickled: keep them small."""
+        """Runs a module's function in a worker. Arguments and result are pickled: keep them small."""
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(
             self._executor, functools.partial(function, *arguments)

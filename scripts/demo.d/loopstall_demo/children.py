@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The processes that the demo starts: each a process group of its own, none of which survives it."""
+"""The processes that the demo starts, each a process group of its own; none survives it."""
 
 import contextlib
 import ctypes

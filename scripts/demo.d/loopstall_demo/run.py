@@ -70,7 +70,7 @@ class Demo:
         return Outcome(report, stalls, figures)
 
     def leave_running(self) -> List[str]:
-        """Starts the broken service, the agent and an endless load. Returns lines that say where."""
+        """Starts the broken service, the agent and an endless load. Returns what to print."""
         service, url = self._start_service("broken", outlives_demo=True)
         _, api = self._start_agent("broken", outlives_demo=True)
         self._wait_until_found(api, service, url)

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Takes the agent's place in a test of scripts/demo: answers as the agent should, measures nothing.
 
-FAKE_AGENT holding omit: it names no compress_image; accuse: it blames send_audit_record in the mended
-service; die: it ends after its start.
+FAKE_AGENT holding omit: it names no compress_image; accuse: it blames send_audit_record in the
+mended service; die: it ends after its start.
 """
 
 import argparse

@@ -55,7 +55,8 @@ def _left_over():
 def test_a_good_run_prints_both_tables_and_keep_leaves_all_running():
     run = _run("--keep")
     assert run.returncode == 0, run.stderr
-    positions = [run.stdout.index(text) for text in ("The broken service", "The mended", "Compared")]
+    titles = ("The broken service", "The mended service", "Compared")
+    positions = [run.stdout.index(title) for title in titles]
     assert positions == sorted(positions)
     assert "send_audit_record" in run.stdout and "All 12 functions" in run.stdout
     page = re.search(r"loops +(http://\S+)", run.stdout).group(1)
@@ -65,7 +66,8 @@ def test_a_good_run_prints_both_tables_and_keep_leaves_all_running():
         assert urllib.request.urlopen(page, timeout=5).status == 200
         assert len(example_stack.get(service + "/healthz")["broken"]) == 13
         running = b" ".join(_left_over())
-        assert all(name in running for name in (b"slow_servers.py", b"uvicorn", b"load.py", b"agent"))
+        for name in (b"slow_servers.py", b"uvicorn", b"load.py", b"fake_agent.py"):
+            assert name in running
     finally:
         subprocess.run([stop], check=True, timeout=30)
     assert _left_over() == []
@@ -143,7 +145,10 @@ def test_killing_the_demo_leaves_nothing_running():
     "options, sentence",
     (
         (["--frobnicate"], "demo: unknown option '--frobnicate'; see scripts/demo --help\n"),
-        (["--duration", "51"], "demo: --duration must be a number of seconds from 5 to 50, not '51'\n"),
+        (
+            ["--duration", "51"],
+            "demo: --duration must be a number of seconds from 5 to 50, not '51'\n",
+        ),
         (["--duration"], "demo: --duration needs a number of seconds\n"),
     ),
 )

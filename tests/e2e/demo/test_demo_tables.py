@@ -82,7 +82,8 @@ def test_a_row_shows_all_that_the_agent_says():
 
 
 def test_long_names_are_cut_at_their_beginning():
-    row = ("Class." * 40 + "method", "app/" * 60 + "f.py", 7, "e" * 300, "cpu", 1, 1.0, 1.0, 1.0, "")
+    names = ("Class." * 40 + "method", "app/" * 60 + "f.py", 7, "e" * 300)
+    row = (*names, "cpu", 1, 1.0, 1.0, 1.0, "")
     lines = render.loop_lines(_report([row]), 100)
     assert max(map(len, lines)) <= 100
     assert "method " in lines[-1] and "f.py:7 " in lines[-1] and lines[-1].startswith("…")

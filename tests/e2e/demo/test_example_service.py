@@ -153,8 +153,9 @@ def test_load_reports_one_line_and_ends(services):
 
 def test_load_that_cannot_connect_says_so():
     run = subprocess.run(
-        [sys.executable, str(example_stack.EXAMPLE / "load.py"), "--rate", "20", "--duration", "0.2"]
-        + ["--endpoints", "healthz", "--url", f"http://127.0.0.1:{example_stack.free_port()}"],
+        [sys.executable, str(example_stack.EXAMPLE / "load.py"), "--rate", "20"]
+        + ["--duration", "0.2", "--endpoints", "healthz"]
+        + ["--url", f"http://127.0.0.1:{example_stack.free_port()}"],
         capture_output=True,
         text=True,
         timeout=30,

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs the example service on asyncio and measures its turns from inside, as loopstall defines them.
+"""Runs the example service on asyncio and measures its turns, as loopstall defines them, inside.
 
 A turn lasts from the return of the selector's wait to the next entry into it. From it the time is
 taken off that the thread waited for a CPU (/proc/thread-self/schedstat), for which no function is
 to blame. At the end it writes a JSON list of the turns of 20 ms and more after the start:
-{"held_seconds", "wall_seconds", "seen": [functions of app/ seen on the loop's thread, innermost first]}.
+{"held_seconds", "wall_seconds", "seen": [functions of app/ seen on the loop's thread]}.
 
 usage: turn_watch.py PORT REPORT, in the service's directory.
 """

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the endpoints call. Each module holds one piece of work in its blocking and its mended form."""
+"""What the endpoints call. Each module holds one piece of work, blocking and mended."""

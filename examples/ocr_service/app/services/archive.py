@@ -21,7 +21,7 @@ class Archive:
         self.path = directory / "archive.bin"
 
     def create(self) -> None:
-        """Writes the archive unless it is there already; its content is the same on every machine."""
+        """Writes the archive unless it is there; its content is the same on every machine."""
         self.directory.mkdir(parents=True, exist_ok=True)
         if self.path.exists() and self.path.stat().st_size == _ARCHIVE_BYTES:
             return

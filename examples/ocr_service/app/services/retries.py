@@ -35,7 +35,7 @@ async def retry_with_pause_async(operation: Callable[[], T], attempts: int = 3) 
 
 
 def operation_that_fails(times: int) -> Callable[[], int]:
-    """An operation that raises NotReady so many times and then returns the number of its attempts."""
+    """An operation that raises NotReady so often and then returns how often it was tried."""
     attempts = 0
 
     def attempt() -> int:
