@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the demo says while it works: one line that changes on a terminal, plain lines elsewhere."""
 
+import shutil
 import sys
 import time
 from typing import Optional, TextIO
@@ -48,5 +49,9 @@ class Progress:
         return f"[{self._step}/{self._steps}] {self._name}"
 
     def _write(self, text: str) -> None:
-        self._stream.write(text if self._live else text + "\n")
+        if self._live:
+            # A line that the terminal wraps could not be taken off again.
+            self._stream.write(text[: shutil.get_terminal_size().columns - 1])
+        else:
+            self._stream.write(text + "\n")
         self._stream.flush()

@@ -210,7 +210,9 @@ def test_plain_progress_says_each_step_once_and_details_seldom():
     assert stream.getvalue() == "[1/2] begin\n[2/2] end\n"
 
 
-def test_live_progress_rewrites_its_line():
+def test_live_progress_rewrites_its_line(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "40")
+
     class Terminal(io.StringIO):
         def isatty(self):
             return True
@@ -219,6 +221,8 @@ def test_live_progress_rewrites_its_line():
     shown = progress.Progress(1, stream)
     shown.step("load")
     shown.detail("3 s")
+    shown.detail("long " * 40)
     shown.clear()
-    assert "\n" not in stream.getvalue() and "[1/1] load: 3 s" in stream.getvalue()
+    assert "\n" not in stream.getvalue() and "[1/1] load: 3 s\r" in stream.getvalue()
+    assert max(map(len, stream.getvalue().split("\r\x1b[K"))) == 39
     assert stream.getvalue().endswith("\r\x1b[K")
