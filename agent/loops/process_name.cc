@@ -21,9 +21,9 @@ constexpr std::size_t kMaxWords = 512;
 // A program that runs the command in its last words.
 struct Launcher {
   std::string_view name;
-  std::string_view subcommand;                         // the word that must follow its name
+  std::string_view subcommand;               // the word that must follow its name
   std::vector<std::string_view> with_value;  // options whose value is the next word
-  int operands = 0;                                    // words of its own before the command
+  int operands = 0;                          // words of its own before the command
 };
 
 const auto kLaunchers = std::to_array<Launcher>({
@@ -51,18 +51,22 @@ const auto kLaunchers = std::to_array<Launcher>({
     {"exec", "", {"-a"}},
     {"ddtrace-run", "", {}},
     {"ddtrace", "", {}},
-    {"opentelemetry-instrument", "", {"--traces_exporter", "--metrics_exporter",
-                                      "--logs_exporter", "--service_name",
-                                      "--exporter_otlp_endpoint"}},
+    {"opentelemetry-instrument",
+     "",
+     {"--traces_exporter", "--metrics_exporter", "--logs_exporter", "--service_name",
+      "--exporter_otlp_endpoint"}},
     {"newrelic-admin", "run-program", {}},
     {"newrelic-admin", "run-python", {}},
     {"elasticapm-run", "", {"--config"}},
-    {"coverage", "run", {"--rcfile", "--source", "--include", "--omit", "--data-file",
-                         "--concurrency", "--context"}},
+    {"coverage",
+     "run",
+     {"--rcfile", "--source", "--include", "--omit", "--data-file", "--concurrency", "--context"}},
     {"memray", "run", {"-o", "--output"}},
     {"debugpy", "", {"--listen", "--connect", "--log-to"}},
-    {"uv", "run", {"--with", "--python", "-p", "--project", "--directory", "--extra", "--group",
-                   "--env-file", "--package"}},
+    {"uv",
+     "run",
+     {"--with", "--python", "-p", "--project", "--directory", "--extra", "--group", "--env-file",
+      "--package"}},
     {"uvx", "", {"--from", "--with", "--python", "-p"}},
     {"poetry", "run", {}},
     {"pipenv", "run", {}},
@@ -92,11 +96,29 @@ const auto kServers = std::to_array<Server>({
      {},
      {}},
     {"gunicorn",
-     {"--reload", "--preload", "--preload-app", "-D", "--daemon", "--check-config",
-      "--print-config", "--spew", "--capture-output", "--log-syslog", "-R",
-      "--enable-stdio-inheritance", "--no-sendfile", "--initgroups", "--proxy-protocol",
-      "--reuse-port", "--suppress-ragged-eofs", "--do-handshake-on-connect",
-      "--disable-redirect-access-to-syslog", "-v", "--version", "-h", "--help"},
+     {"--reload",
+      "--preload",
+      "--preload-app",
+      "-D",
+      "--daemon",
+      "--check-config",
+      "--print-config",
+      "--spew",
+      "--capture-output",
+      "--log-syslog",
+      "-R",
+      "--enable-stdio-inheritance",
+      "--no-sendfile",
+      "--initgroups",
+      "--proxy-protocol",
+      "--reuse-port",
+      "--suppress-ragged-eofs",
+      "--do-handshake-on-connect",
+      "--disable-redirect-access-to-syslog",
+      "-v",
+      "--version",
+      "-h",
+      "--help"},
      {},
      {}},
     {"hypercorn",
@@ -104,14 +126,20 @@ const auto kServers = std::to_array<Server>({
      {},
      {}},
     {"daphne", {"--proxy-headers", "--no-server-name", "-h", "--help"}, {}, {}},
-    {"granian", {"--reload", "--factory", "--access-log", "--no-access-log", "--no-ws", "--ws"},
-     {}, {}},
-    {"fastapi", {"--reload", "--no-reload", "--proxy-headers", "--no-proxy-headers"},
-     {"--app", "-e", "--entrypoint"}, {"run", "dev"}},
+    {"granian",
+     {"--reload", "--factory", "--access-log", "--no-access-log", "--no-ws", "--ws"},
+     {},
+     {}},
+    {"fastapi",
+     {"--reload", "--no-reload", "--proxy-headers", "--no-proxy-headers"},
+     {"--app", "-e", "--entrypoint"},
+     {"run", "dev"}},
     {"flask", {"--debug", "--no-debug", "--reload", "--no-reload"}, {"--app", "-A"}, {"run"}},
     {"litestar", {"--reload", "-r", "--debug", "-d"}, {"--app"}, {"run"}},
-    {"sanic", {"--debug", "-d", "--dev", "--reload", "-r", "--fast", "--factory", "--simple"},
-     {}, {}},
+    {"sanic",
+     {"--debug", "-d", "--dev", "--reload", "-r", "--fast", "--factory", "--simple"},
+     {},
+     {}},
     {"celery", {}, {"-A", "--app"}, {"worker", "beat", "multi", "flower"}},
     {"arq", {"--burst", "--check", "--verbose", "-v"}, {}, {}},
     {"taskiq", {"--reload", "-r", "--no-configure-logging"}, {}, {"worker", "scheduler"}},
@@ -194,8 +222,10 @@ Words last_shell_command(std::string_view program) {
   for (std::size_t i = 0; i < program.size(); ++i) {
     const char c = program[i];
     if (quote != 0) {
-      if (c == quote) quote = 0;
-      else word += c;
+      if (c == quote)
+        quote = 0;
+      else
+        word += c;
     } else if (c == '\'' || c == '"') {
       quote = c;
       in_word = true;

@@ -34,8 +34,8 @@ class ImportRoots {
 
   RootedTree tree_;
   std::string cwd_;
-  std::vector<std::string> known_;         // absolute, normalised, never "/"
-  std::map<std::string, bool> packages_;   // folders that were looked at
+  std::vector<std::string> known_;        // absolute, normalised, never "/"
+  std::map<std::string, bool> packages_;  // folders that were looked at
 };
 
 }  // namespace loopstall::stacks

@@ -49,8 +49,8 @@ std::string import_name(std::string_view dist_info) {
 
 InstalledPackages::InstalledPackages(const RootedTree& tree, const std::string& directory,
                                      Scope scope) {
-  auto dist_infos = tree.names(
-      directory, [](std::string_view name) { return name.ends_with(".dist-info"); });
+  auto dist_infos =
+      tree.names(directory, [](std::string_view name) { return name.ends_with(".dist-info"); });
   if (dist_infos.size() > kMaxDistInfos) dist_infos.resize(kMaxDistInfos);
   for (const std::string& dist_info : dist_infos) {
     add_distribution(tree, directory, dist_info, scope);

@@ -41,7 +41,7 @@ class InstalledPackages {
     std::size_t hash;
     Owner owner;
   };
-  std::vector<OwnedFile> files_;            // sorted by hash
+  std::vector<OwnedFile> files_;                    // sorted by hash
   std::set<std::string, std::less<>> local_names_;  // of local distributions without a RECORD
 };
 

@@ -26,8 +26,8 @@ base::UniqueFd locate(const std::string& root, const std::string& path) {
   open_how how{};
   how.flags = O_PATH | O_CLOEXEC;
   how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
-  return base::UniqueFd(static_cast<int>(
-      ::syscall(SYS_openat2, root_fd.get(), path.c_str(), &how, sizeof how)));
+  return base::UniqueFd(
+      static_cast<int>(::syscall(SYS_openat2, root_fd.get(), path.c_str(), &how, sizeof how)));
 }
 
 bool is_type(const base::UniqueFd& fd, mode_t type) {

@@ -384,8 +384,8 @@ bool ends_with_path(std::string_view path, std::string_view tail) {
 
 // Before 3.11 a code object knows its plain name only.
 bool names_function(std::string_view row, std::string_view frame) {
-  return row == frame || (frame.find('.') == std::string_view::npos &&
-                          row.substr(row.rfind('.') + 1) == frame);
+  return row == frame ||
+         (frame.find('.') == std::string_view::npos && row.substr(row.rfind('.') + 1) == frame);
 }
 
 }  // namespace
@@ -402,7 +402,8 @@ bool is_well_known_package(std::string_view module) {
 
 bool is_well_known_launcher(std::string_view path) {
   const std::size_t slash = path.rfind('/');
-  if (slash == std::string_view::npos || !ends_with_path(path.substr(0, slash), "bin")) return false;
+  if (slash == std::string_view::npos || !ends_with_path(path.substr(0, slash), "bin"))
+    return false;
   return std::find(kLaunchers.begin(), kLaunchers.end(), path.substr(slash + 1)) !=
          kLaunchers.end();
 }

@@ -14,10 +14,10 @@ TEST(Utf8, KeepsValidText) {
 TEST(Utf8, ReplacesWhatIsNotUtf8) {
   const std::string bad = "\xEF\xBF\xBD";
   EXPECT_EQ(valid_utf8("a\xFFz"), "a" + bad + "z");
-  EXPECT_EQ(valid_utf8("\xC3"), bad);                      // cut short
-  EXPECT_EQ(valid_utf8("\xC0\x80"), bad + bad);            // overlong
-  EXPECT_EQ(valid_utf8("\xE0\x80\x80"), bad + bad + bad);  // overlong
-  EXPECT_EQ(valid_utf8("\xED\xA0\x80"), bad + bad + bad);  // a surrogate
+  EXPECT_EQ(valid_utf8("\xC3"), bad);                                // cut short
+  EXPECT_EQ(valid_utf8("\xC0\x80"), bad + bad);                      // overlong
+  EXPECT_EQ(valid_utf8("\xE0\x80\x80"), bad + bad + bad);            // overlong
+  EXPECT_EQ(valid_utf8("\xED\xA0\x80"), bad + bad + bad);            // a surrogate
   EXPECT_EQ(valid_utf8("\xF4\x90\x80\x80"), bad + bad + bad + bad);  // above U+10FFFF
 }
 

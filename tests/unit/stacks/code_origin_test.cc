@@ -138,13 +138,15 @@ TEST(CodeOrigin, TakesAPackageFromALocalDirectoryForTheUsers) {
   tree.file(site("acme_billing-1.0.dist-info/direct_url.json"),
             R"({"dir_info": {}, "url": "file:///src/billing"})")
       .file(site("acme_billing-1.0.dist-info/RECORD"),
-            "acme/billing/api.py,sha256=x,10\n\"acme/billing/a,b.py\",,\nlegacy.py,,\n")
+            "acme/billing/api.py,sha256=x,10\n\"acme/billing/a,b.py\",,\n\"acme/"
+            "q\"\"uote.py\",,\nlegacy.py,,\n")
       .file(site("wheel-2.0.dist-info/direct_url.json"),
             R"({"archive_info": {}, "url": "file:///wheels/wheel.whl"})")
       .file(site("wheel-2.0.dist-info/RECORD"), "wheelpkg/api.py,,\n");
   CodeOrigin origin(process_of(tree), {});
   EXPECT_EQ(origin.classify(site("acme/billing/api.py")), Origin::application);
   EXPECT_EQ(origin.classify(site("acme/billing/a,b.py")), Origin::application);
+  EXPECT_EQ(origin.classify(site("acme/q\"uote.py")), Origin::application);
   EXPECT_EQ(origin.classify(site("legacy.py")), Origin::application);
   EXPECT_EQ(origin.classify(site("acme/other/api.py")), Origin::third_party);
   EXPECT_EQ(origin.classify(site("wheelpkg/api.py")), Origin::third_party);
@@ -152,7 +154,8 @@ TEST(CodeOrigin, TakesAPackageFromALocalDirectoryForTheUsers) {
 
 TEST(CodeOrigin, NamesALocalPackageWithoutARecordByItsDistribution) {
   FileTree tree;
-  tree.file(site("acme_core-1.0.dist-info/direct_url.json"), R"({"dir_info": {"editable": false}})");
+  tree.file(site("acme_core-1.0.dist-info/direct_url.json"),
+            R"({"dir_info": {"editable": false}})");
   CodeOrigin origin(process_of(tree), {});
   EXPECT_EQ(origin.classify(site("acme_core/api.py")), Origin::application);
   EXPECT_EQ(origin.classify(site("acme_core.py")), Origin::application);
@@ -179,7 +182,8 @@ TEST(CodeOrigin, TakesConfiguredPackagesForTheUsers) {
 
 TEST(CodeOrigin, TellsInstalledFilesBesideTheUsersByTheirRecord) {
   FileTree tree;
-  tree.file("/var/task/acmelib-1.0.dist-info/RECORD", "acmelib/x.py,,\nrequests/api.py,,\nconfpkg/x.py,,\n")
+  tree.file("/var/task/acmelib-1.0.dist-info/RECORD",
+            "acmelib/x.py,,\nrequests/api.py,,\nconfpkg/x.py,,\n")
       .file("/var/task/mine-1.0.dist-info/RECORD", "mine/x.py,,\nredis/x.py,,\n")
       .file("/var/task/mine-1.0.dist-info/direct_url.json", R"({"dir_info": {}})");
   CodeOrigin origin(process_of(tree), {.application_packages = {"confpkg"}});

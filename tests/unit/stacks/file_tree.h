@@ -16,7 +16,8 @@ namespace loopstall::stacks {
 class FileTree {
  public:
   FileTree() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "loopstall-tree-XXXXXX").string();
+    std::string pattern =
+        (std::filesystem::temp_directory_path() / "loopstall-tree-XXXXXX").string();
     if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("mkdtemp failed");
     root_ = pattern;
   }

@@ -17,13 +17,20 @@ struct Facts {
 
 TEST(Cause, HasItsNameAndKind) {
   const std::vector<Facts> facts = {
-      {Cause::cpu, "cpu", true, false},           {Cause::runqueue, "runqueue", true, false},
-      {Cause::throttled, "throttled", false, false}, {Cause::sleep, "sleep", true, true},
-      {Cause::network, "network", true, true},    {Cause::file, "file", true, true},
-      {Cause::pipe, "pipe", true, true},          {Cause::lock, "lock", true, true},
-      {Cause::gil, "gil", true, false},            {Cause::process, "process", true, true},
-      {Cause::pagefault, "pagefault", true, true}, {Cause::stopped, "stopped", true, false},
-      {Cause::gc, "gc", false, false},            {Cause::other, "other", true, false},
+      {Cause::cpu, "cpu", true, false},
+      {Cause::runqueue, "runqueue", true, false},
+      {Cause::throttled, "throttled", false, false},
+      {Cause::sleep, "sleep", true, true},
+      {Cause::network, "network", true, true},
+      {Cause::file, "file", true, true},
+      {Cause::pipe, "pipe", true, true},
+      {Cause::lock, "lock", true, true},
+      {Cause::gil, "gil", true, false},
+      {Cause::process, "process", true, true},
+      {Cause::pagefault, "pagefault", true, true},
+      {Cause::stopped, "stopped", true, false},
+      {Cause::gc, "gc", false, false},
+      {Cause::other, "other", true, false},
   };
   ASSERT_EQ(facts.size(), kCauseCount);
   for (const Facts& f : facts) {

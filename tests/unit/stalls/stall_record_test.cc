@@ -34,10 +34,10 @@ StallRecord record() {
   hold.syscall = "recvfrom";
   hold.hold_ns = 120'000'000;
   hold.advice = "Use httpx.";
-  hold.stack.frames = {{"SocketIO.readinto", "socket.py", "/usr/lib/python3.11/socket.py", 706,
-                        stacks::Origin::stdlib},
-                       {"save_log", "app/log.py", "/srv/app/log.py", 12,
-                        stacks::Origin::application}};
+  hold.stack.frames = {
+      {"SocketIO.readinto", "socket.py", "/usr/lib/python3.11/socket.py", 706,
+       stacks::Origin::stdlib},
+      {"save_log", "app/log.py", "/srv/app/log.py", 12, stacks::Origin::application}};
   record.holds = {hold};
   return record;
 }
