@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <string>
 #include <thread>
 #include <vector>
@@ -113,6 +114,16 @@ class PythonLive : public testing::Test {
     return other != nullptr ? other : LOOPSTALL_PYTHON;
   }
 
+  /// The collector's flag.
+  static int32_t collecting(const MemoryReader& memory, const PythonProcess& process) {
+    const PythonLayout& layout = *process.layout;
+    const bool in_runtime = layout.runtime.gc_collecting != PythonLayout::kAbsent;
+    const uint64_t address = in_runtime
+                                 ? process.runtime_address + layout.runtime.gc_collecting
+                                 : process.interpreter_address + layout.interpreter.gc_collecting;
+    return memory.value<int32_t>(address).value_or(-1);
+  }
+
   TemporaryDirectory directory_;
   fs::path script_;
   host::Procfs procfs_;
@@ -141,6 +152,12 @@ TEST_F(PythonLive, StackOfASleepingThreadHasNamesFilesAndLines) {
     EXPECT_EQ(threads[0].native_thread_id, static_cast<uint64_t>(child.pid()));
   }
 
+  // The only thread was the last to hold the GIL, and has let go of it to sleep.
+  const uint64_t gil = process->gil_address;
+  EXPECT_EQ(memory.value<uint64_t>(gil + PythonLayout::kGilLastHolder), threads[0].tstate);
+  EXPECT_EQ(memory.value<int32_t>(gil + PythonLayout::kGilLocked), 0);
+  EXPECT_EQ(collecting(memory, *process), 0);
+
   const RawStack stack = walk_python_stack(memory, *process, threads[0].tstate);
   EXPECT_FALSE(stack.truncated);
   ASSERT_EQ(stack.frames.size(), 4u);
@@ -164,6 +181,56 @@ TEST_F(PythonLive, StackOfASleepingThreadHasNamesFilesAndLines) {
   EXPECT_EQ(locations[3].name, "<module>");
   EXPECT_EQ(locations[3].line, 16);
   for (const auto& location : locations) EXPECT_EQ(location.filename, script_.string());
+}
+
+TEST_F(PythonLive, EachThreadHasItsOwnStack) {
+  std::ofstream(script_) << R"(import threading, time
+
+def worker():
+    time.sleep(600)
+
+thread = threading.Thread(target=worker)
+thread.start()
+time.sleep(600)
+)";
+  const Child child({interpreter(), script_.string()});
+  ASSERT_TRUE(wait_for_sleep(procfs_, child.pid()));
+  PythonInspector inspector(procfs_);
+  const auto process = inspector.inspect(child.pid());
+  if (!process) GTEST_SKIP() << token(process.error());
+  const ProcessMemory memory(child.pid());
+  const auto threads = python_threads(memory, *process);
+  ASSERT_EQ(threads.size(), 2u);
+  PythonSymbolizer symbolizer(memory, *process->layout);
+  std::map<std::string, PythonThread> by_outermost;
+  for (const PythonThread& thread : threads) {
+    const RawStack stack = walk_python_stack(memory, *process, thread.tstate);
+    ASSERT_FALSE(stack.frames.empty());
+    EXPECT_FALSE(stack.truncated);
+    by_outermost[symbolizer.resolve(stack.frames.back())->name] = thread;
+  }
+  ASSERT_EQ(by_outermost.count("<module>"), 1u);
+  ASSERT_EQ(by_outermost.count("_bootstrap"), 1u);
+  if (process->version >= PythonVersion{3, 11}) {
+    EXPECT_EQ(by_outermost["<module>"].native_thread_id, static_cast<uint64_t>(child.pid()));
+    const auto tids = procfs_.threads(child.pid()).value();
+    ASSERT_EQ(tids.size(), 2u);
+    const pid_t worker = tids[0] == child.pid() ? tids[1] : tids[0];
+    EXPECT_EQ(by_outermost["_bootstrap"].native_thread_id, static_cast<uint64_t>(worker));
+  }
+}
+
+TEST_F(PythonLive, ACollectionInProgressIsSeen) {
+  std::ofstream(script_) << R"(import gc, time
+gc.callbacks.append(lambda phase, info: time.sleep(600))
+gc.collect()
+)";
+  const Child child({interpreter(), script_.string()});
+  ASSERT_TRUE(wait_for_sleep(procfs_, child.pid()));
+  PythonInspector inspector(procfs_);
+  const auto process = inspector.inspect(child.pid());
+  if (!process) GTEST_SKIP() << token(process.error());
+  EXPECT_EQ(collecting(ProcessMemory(child.pid()), *process), 1);
 }
 
 TEST_F(PythonLive, ManyProcessesOfOneBinaryCostOneParse) {
