@@ -118,10 +118,12 @@ class Demo:
             self.children.check()
             seen = service_of(api.loops(), service.pid)
             stalls = model.loop_report(seen).stall_count if seen else 0
-            seconds = min(time.monotonic() - start, self._duration)
-            self.progress.detail(
-                f"{seconds:.0f} s of {self._duration:.0f} s, {stalls} stalls so far"
-            )
+            seconds = time.monotonic() - start
+            if seconds < self._duration:
+                far = f"{seconds:.0f} s of {self._duration:.0f} s"
+            else:
+                far = "waits for the last answers"
+            self.progress.detail(f"{far}, {stalls} stalls so far")
         self.children.check()
         figures = load_figures(load)
         if status != 0:
