@@ -23,6 +23,8 @@ constexpr int kInternalStatus = 1;
 constexpr int kUsageStatus = 2;
 constexpr int kEnvironmentStatus = 3;
 
+constexpr std::size_t kHelpColumn = 36;  // the longest option and its value
+
 constexpr const char* kDescription =
     "Finds the event loops on this machine, measures each turn of them from outside, and says\n"
     "which function held them, for how long, and waiting for what.";
@@ -41,6 +43,7 @@ struct Grammar {
 
 void declare(Grammar& grammar) {
   grammar.app.footer(kFooter);
+  grammar.app.get_formatter()->column_width(kHelpColumn);
   grammar.app.add_flag("--version", grammar.version_flag, "Print the version and exit");
   grammar.agent = grammar.app.add_subcommand("agent", "Measure, and serve metrics until stopped");
   grammar.version = grammar.app.add_subcommand("version", "Print the version");

@@ -26,10 +26,13 @@ def case(name, kind):
     inner = {
         "passed": '<system-out>fine</system-out>',
         "failed": '<failure message=""/><system-out>bad</system-out>',
+        "missing": '<skipped message="Unable to find executable"/>',
+        "gtest": '<skipped message="SKIP_REGULAR_EXPRESSION_MATCHED"/><system-out>'
+                 'a_test.cc:12: Skipped\nneeds BTF\n\n[  SKIPPED ] A.b (0 ms)</system-out>',
         "skipped": '<skipped message="SKIP_RETURN_CODE=77"/>'
                    '<system-out>some words\nskipped: needs root\nother words</system-out>',
     }[kind]
-    status = {"passed": "run", "failed": "fail", "skipped": "notrun"}[kind]
+    status = {"passed": "run", "failed": "fail"}.get(kind, "notrun")
     return xml.etree.ElementTree.fromstring(
         f'<testcase name="{name}" status="{status}">{inner}</testcase>')
 
@@ -54,6 +57,15 @@ class Summary(unittest.TestCase):
     def test_a_skip_is_told_with_its_reason(self):
         lines, _ = summarise({"c": ("e2e", "passed"), "d": ("e2e", "skipped")}, ["e2e"])
         self.assertEqual("  skipped: d: skipped: needs root", lines[-1])
+
+    def test_the_reason_of_a_googletest_skip(self):
+        lines, _ = summarise({"d": ("unit", "gtest"), "e": ("unit", "passed")}, ["unit"])
+        self.assertEqual("  skipped: d: needs BTF", lines[-1])
+
+    def test_a_missing_program_is_a_failure(self):
+        lines, faults = summarise({"d": ("e2e", "missing")}, ["e2e"])
+        self.assertEqual(["e2e", "0", "1", "0"], lines[1].split())
+        self.assertEqual([], faults)
 
     def test_a_tier_that_was_all_skipped_though_root_is_a_fault(self):
         _, faults = summarise({"a": ("unit", "passed"), "b": ("e2e", "skipped")}, ["unit", "e2e"])
