@@ -7,12 +7,14 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <memory>
 #include <set>
 #include <string>
 
+#include "../host/elf_builder.h"
 #include "host/elf.h"
 #include "memory_fake.h"
 #include "python_objects.h"
@@ -215,6 +217,104 @@ TEST_F(PythonInspectorTest, ThreadListsThatRunInCirclesEnd) {
   const auto process = inspect();
   ASSERT_TRUE(process) << token(process.error());
   EXPECT_EQ(python_threads(memory_, *process).size(), 4'096u);
+}
+
+/// Programs that no package here provides, built by hand.
+class BuiltPython : public PythonInspectorTest {
+ protected:
+  static constexpr uint64_t kRuntime = host::ElfBuilder::kDataVaddr + 16;
+  static constexpr uint64_t kType = host::ElfBuilder::kDataVaddr + 64;
+
+  /// Data that begins with Py_Version and, at 16, the start of _PyRuntime.
+  static std::string data(uint32_t version, std::string_view cookie = "", uint64_t threaded = 0) {
+    std::string bytes(64, '\0');
+    std::memcpy(bytes.data(), &version, sizeof version);
+    std::memcpy(bytes.data() + 16, cookie.data(), cookie.size());
+    std::memcpy(bytes.data() + 32, &threaded, sizeof threaded);
+    return bytes;
+  }
+  static host::ElfBuilder python(uint32_t version) {
+    host::ElfBuilder builder;
+    builder.data(data(version));
+    builder.symbol("Py_Version", host::ElfBuilder::kDataVaddr);
+    builder.symbol("_PyRuntime", kRuntime);
+    builder.symbol("PyCode_Type", kType);
+    return builder;
+  }
+  /// Its line in maps, loaded at kBias.
+  std::string installed(const std::string& name, const std::string& image) const {
+    std::ofstream(root_ / name, std::ios::binary) << image;
+    return mapping(root_ / name, kBias + host::ElfBuilder::kTextVaddr,
+                   host::ElfBuilder::kTextOffset);
+  }
+  PythonRefusal refusal_of(const std::string& name, const std::string& image) {
+    write("maps", installed(name, image) + libc_mapping());
+    return refusal();
+  }
+  void put_interpreter_at_bias() {
+    memory_ = FakeMemory();
+    runtime_ = kBias + kRuntime;
+    put_interpreter();
+  }
+};
+
+TEST_F(BuiltPython, IsFoundWhereItIsLoaded) {
+  put_interpreter_at_bias();
+  write("maps", installed("service", python(0x030b02f0).build()) + libc_mapping());
+  const auto process = inspect();
+  ASSERT_TRUE(process) << token(process.error());
+  EXPECT_EQ(process->runtime_address, kBias + kRuntime);
+  EXPECT_EQ(process->code_type_address, kBias + kType);
+  EXPECT_EQ(process->version_hex, 0x030b02f0u);
+}
+
+TEST_F(BuiltPython, TheLibraryCountsNotTheProgramsCopy) {
+  put_interpreter_at_bias();
+  host::ElfBuilder program;
+  program.symbol("_PyRuntime", 0x5300);
+  program.copy_relocation_of_last();
+  std::ofstream(root_ / "python3.11", std::ios::binary) << program.build();
+  write("maps", mapping(root_ / "python3.11", 0x400000 + host::ElfBuilder::kTextVaddr,
+                        host::ElfBuilder::kTextOffset) +
+                    installed("libpython3.11.so.1.0", python(0x030b02f0).build()) + libc_mapping());
+  const auto process = inspect();
+  ASSERT_TRUE(process) << token(process.error());
+  EXPECT_EQ(process->runtime_address, kBias + kRuntime);
+  EXPECT_EQ(process->binary, root_ / "libpython3.11.so.1.0");
+}
+
+TEST_F(BuiltPython, TheNameTellsTheVersionWhereNothingElseDoes) {
+  put_interpreter_at_bias();
+  host::ElfBuilder builder;
+  builder.symbol("_PyRuntime", kRuntime);
+  write("maps", installed("libpython3.11.so.1.0", builder.build()) + libc_mapping());
+  const auto process = inspect();
+  ASSERT_TRUE(process) << token(process.error());
+  EXPECT_EQ(process->version, (PythonVersion{3, 11}));
+  EXPECT_EQ(process->version_hex, 0u);
+  EXPECT_EQ(process->code_type_address, 0u);
+  EXPECT_EQ(refusal_of("service", builder.build()), PythonRefusal::unknown_version);
+  EXPECT_EQ(refusal_of("python3.", builder.build()), PythonRefusal::unknown_version);
+  EXPECT_EQ(refusal_of("python3.7m", builder.build()), PythonRefusal::unsupported_version);
+}
+
+TEST_F(BuiltPython, OtherBuildsAreRefusedByName) {
+  put_interpreter_at_bias();
+  EXPECT_EQ(refusal_of("a", python(0x030f00f0).build()), PythonRefusal::unsupported_version);
+
+  host::ElfBuilder threaded = python(0);
+  threaded.data(data(0x030d00f0, "xdebugpy", 1));
+  EXPECT_EQ(refusal_of("b", threaded.build()), PythonRefusal::free_threaded);
+  threaded.data(data(0x030d00f0, "xdebugpy", 0));
+  EXPECT_EQ(refusal_of("c", threaded.build()), PythonRefusal::not_initialised);
+
+  host::ElfBuilder debug = python(0x030b02f0);
+  debug.symbol("_Py_AddToAllObjects", host::ElfBuilder::kTextVaddr, STT_FUNC);
+  EXPECT_EQ(refusal_of("d", debug.build()), PythonRefusal::debug_build);
+
+  std::string other_machine = python(0x030b02f0).build();
+  other_machine[18] = static_cast<char>(EM_AARCH64);
+  EXPECT_EQ(refusal_of("e", other_machine), PythonRefusal::unsupported_machine);
 }
 
 TEST(PythonRefusal, TokensAreDistinctWords) {
