@@ -29,7 +29,7 @@ function(loopstall_bpf_object name)
   add_custom_command(
     OUTPUT "${skeleton}"
     COMMAND "${BPFTOOL}" gen object "${linked}" "${object}"
-    COMMAND sh -c "\"$0\" gen skeleton \"$1\" name \"$2\" > \"$3\"" "${BPFTOOL}" "${linked}" "${name}" "${skeleton}"
+    COMMAND sh -c "\"$0\" gen skeleton \"$1\" name \"$2\" > \"$3\"" "${BPFTOOL}" "${linked}" "${name}_bpf" "${skeleton}"
     DEPENDS "${object}" COMMENT "BPF skeleton ${name}" VERBATIM)
   add_custom_target(loopstall_bpf_${name}_skeleton DEPENDS "${skeleton}")
   add_library(loopstall_bpf_${name} INTERFACE)

@@ -5,6 +5,7 @@
 #include <iterator>
 #include <string_view>
 
+#include "base/proportion.h"
 #include "stacks/attribution.h"
 
 namespace loopstall::stalls {
@@ -42,8 +43,7 @@ std::vector<BusyShare> BusyLedger::settle(const ByCause& exact_ns) {
     const uint64_t exact = left;
     for (auto claim = claims.begin(); claim != claims.end();) {
       const bool last = std::next(claim) == claims.end();
-      uint64_t part = static_cast<uint64_t>(static_cast<unsigned __int128>(exact) * claim->second /
-                                            claimed);
+      uint64_t part = base::proportion(exact, claim->second, claimed);
       if (last) part = std::min(left, claim->second);
       if (part != 0) shares.push_back({claim->first, cause, part});
       left -= part;

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "base/proportion.h"
+
 namespace loopstall::stalls {
 namespace {
 
@@ -76,8 +78,7 @@ void LoopLedger::claim_block(const BlockSample& block) {
   uint64_t blocked = block.blocked_ns;
   uint64_t runqueue = block.runqueue_ns;
   if (block.weight_ns != 0 && block.length_ns() != 0) {
-    blocked = static_cast<uint64_t>(static_cast<unsigned __int128>(block.weight_ns) *
-                                    block.blocked_ns / block.length_ns());
+    blocked = base::proportion(block.weight_ns, block.blocked_ns, block.length_ns());
     runqueue = block.weight_ns - blocked;
   }
   busy_.claim(owner(*block.stack), block.cause, blocked);

@@ -5,6 +5,8 @@
 #include <map>
 #include <tuple>
 
+#include "base/proportion.h"
+
 namespace loopstall::stalls {
 namespace {
 
@@ -60,11 +62,6 @@ class Claims {
   std::map<FunctionId, Entry> entries_;
 };
 
-/// `total` × part / whole without overflow; part <= whole.
-uint64_t share(uint64_t total, uint64_t part, uint64_t whole) {
-  return static_cast<uint64_t>(static_cast<unsigned __int128>(total) * part / whole);
-}
-
 /// A weighted part of some time of which only the sum is exact.
 struct Weighted {
   const KnownStackPtr* stack;
@@ -84,7 +81,7 @@ void share_out(Claims& claims, Cause cause, uint64_t total_ns, const std::vector
   uint64_t given = 0;
   for (const Weighted& part : parts) {
     const uint64_t ns = &part == &parts.back() ? total_ns - given
-                                               : share(total_ns, part.weight, whole);
+                                               : base::proportion(total_ns, part.weight, whole);
     claims.add(*part.stack, part.syscall, cause, ns);
     given += ns;
   }
@@ -125,7 +122,7 @@ std::vector<Hold> attribute_turn(const Turn& turn) {
       continue;
     }
     if (block.length_ns() == 0) continue;
-    const uint64_t blocked = share(block.weight_ns, block.blocked_ns, block.length_ns());
+    const uint64_t blocked = base::proportion(block.weight_ns, block.blocked_ns, block.length_ns());
     sampled[index(block.cause)].push_back({&block.stack, block.syscall, blocked});
     sampled[index(Cause::runqueue)].push_back(
         {&block.stack, block.syscall, block.weight_ns - blocked});

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <variant>
+
+#include "stacks/raw_stack.h"
+#include "stalls/cause.h"
+
+namespace loopstall::probes {
+
+/// What every event says about its thread. A slot is used again: only with its generation does it
+/// name a loop.
+struct EventOrigin {
+  uint32_t slot = 0;
+  uint32_t generation = 0;
+  uint32_t pid = 0;
+  uint32_t tid = 0;
+  uint64_t time_ns = 0;
+  uint64_t turn_number = 0;
+};
+
+/// A thread of a process not yet described waits on an epoll instance.
+struct Announced {};
+
+/// A thread of a described process waits on an epoll instance not yet judged.
+struct Candidate {
+  uint64_t file = 0;  ///< the kernel's file object: its identity, never dereferenced
+  int32_t fd = -1;
+  uint32_t max_events = 0;
+  stacks::RawStack stack;
+};
+
+/// An off-CPU span inside a turn ended; see stalls::BlockSample.
+struct BlockEnded {
+  uint64_t start_ns = 0;
+  uint64_t blocked_ns = 0;
+  uint64_t runqueue_ns = 0;
+  uint64_t weight_ns = 0;
+  stalls::Cause cause = stalls::Cause::other;
+  std::string_view syscall;
+  std::string_view fd_kind;
+  stacks::RawStack stack;
+};
+
+/// The stack of the GIL's holder, for the BlockEnded of the same thread that follows.
+struct HolderSeen {
+  stacks::RawStack stack;
+};
+
+struct Ticked {
+  std::string_view syscall;
+  stacks::RawStack stack;
+};
+
+struct TurnEnded {
+  uint64_t start_ns = 0;
+  stalls::ByCause cause_ns{};
+  bool serving = false;
+  bool at_least = false;
+  bool is_stall = false;
+  stalls::Cause dominant = stalls::Cause::cpu;
+};
+
+/// Descriptors found ready by the home wait that ended a stall.
+struct EventsDelayed {
+  uint64_t count = 0;
+};
+
+struct LoopEnded {
+  uint64_t turn_start_ns = 0;  ///< 0 when it ended idle
+  stalls::ByCause cause_ns{};
+};
+
+struct ProcessExited {};
+struct ProcessExeced {};
+
+struct Event {
+  EventOrigin origin;
+  std::variant<Announced, Candidate, BlockEnded, HolderSeen, Ticked, TurnEnded, EventsDelayed,
+               LoopEnded, ProcessExited, ProcessExeced>
+      what;
+};
+
+}  // namespace loopstall::probes

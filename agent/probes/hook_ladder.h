@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "base/unique_fd.h"
+#include "probes/options.h"
+#include "probes/skeleton.h"
+#include "stalls/snapshot.h"
+
+namespace loopstall::probes {
+
+/// The programs, loaded and attached. Members are destroyed links first.
+struct AttachedPrograms {
+  Skeleton skeleton;
+  std::vector<base::UniqueFd> clocks;  ///< one perf event a CPU
+  std::vector<Link> links;
+  std::vector<stalls::HookChoice> hooks;  ///< what was chosen
+};
+
+/// Loads and attaches, trying the steps of the ladder in order (or the one that is demanded):
+/// the first that the kernel accepts is used. Fails with ErrorKind::environment and the reason of
+/// every step that was tried.
+base::Result<AttachedPrograms> attach_programs(const ProbeOptions& options);
+
+}  // namespace loopstall::probes

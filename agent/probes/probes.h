@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "base/result.h"
+#include "probes/event.h"
+#include "probes/options.h"
+#include "probes/slots.h"
+#include "stacks/python_process.h"
+#include "stalls/snapshot.h"
+
+namespace loopstall::probes {
+
+/// A loop that exists already, for seed().
+struct Seed {
+  uint32_t pid = 0;
+  uint32_t tid = 0;
+  uint32_t slot = 0;
+  uint32_t generation = 0;
+  int32_t home_fd = -1;  ///< -1: not known
+  stalls::Cause cause = stalls::Cause::other;  ///< of the wait it is in
+  uint64_t seen_ns = 0;
+};
+
+/// The thread and file object that a verdict is about.
+struct WaitIdentity {
+  uint32_t pid = 0;
+  uint32_t tid = 0;
+  uint64_t file = 0;
+
+  auto operator<=>(const WaitIdentity&) const = default;
+};
+
+/// The BPF programs and their maps: what the kernel tells, and what it is told. One thread uses
+/// it; destroying it detaches and unloads everything.
+class Probes {
+ public:
+  /// Fails with ErrorKind::environment: privileges, BTF, or a kernel that refuses.
+  static base::Result<std::unique_ptr<Probes>> attach(const ProbeOptions& options);
+  ~Probes();
+
+  /// Waits for events for at most `timeout_ms` and hands each to `sink`. Discovery ends the wait
+  /// at once; the rest is collected when the time is up.
+  void poll(int timeout_ms, const std::function<void(const Event&)>& sink);
+
+  /// Tells how to walk the stacks of a process. False when the map is full.
+  bool describe(const stacks::PythonProcess& process);
+  /// Its threads need not be announced again.
+  bool ignore(pid_t pid, uint64_t start_boot_ns);
+
+  /// The wait is home: the loop's account is `slot`. False when the map is full.
+  bool accept(const WaitIdentity& wait, uint32_t slot, uint32_t generation);
+  bool refuse(const WaitIdentity& wait);
+  /// Takes back an answer that its thread has not fetched. True if there was one.
+  bool withdraw(const WaitIdentity& wait);
+
+  /// Hands over loops that exist already; their slots must be prepared.
+  void seed(std::span<const Seed> seeds);
+
+  Slots& slots() { return slots_; }
+  const std::vector<stalls::HookChoice>& hooks() const;
+
+  struct Health {
+    std::vector<stalls::ReasonCount> events_lost;    ///< every reason, zeros included
+    std::vector<stalls::ReasonCount> stack_errors;
+    std::vector<stalls::ProgramCost> programs;
+  };
+  Health health() const;
+
+ private:
+  struct Loaded;
+  Probes(std::unique_ptr<Loaded> loaded, Slots slots);
+
+  std::unique_ptr<Loaded> loaded_;
+  Slots slots_;
+  const std::function<void(const Event&)>* sink_ = nullptr;
+  uint64_t undecodable_ = 0;
+};
+
+}  // namespace loopstall::probes

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "probes/requirements.h"
+
+#include <cap-ng.h>
+#include <unistd.h>
+
+#include <string>
+
+namespace loopstall::probes {
+namespace {
+
+constexpr char kKernelBtf[] = "/sys/kernel/btf/vmlinux";
+
+struct Need {
+  unsigned capability;
+  const char* name;
+};
+
+// CAP_SYS_ADMIN stands in for the first two, as it did before they were split off it (5.8).
+constexpr Need kNeeds[] = {
+    {CAP_BPF, "CAP_BPF"},
+    {CAP_PERFMON, "CAP_PERFMON"},
+    {CAP_SYS_PTRACE, "CAP_SYS_PTRACE"},
+    {CAP_DAC_READ_SEARCH, "CAP_DAC_READ_SEARCH"},
+};
+
+std::string missing_capabilities() {
+  capng_get_caps_process();
+  const bool is_admin = capng_have_capability(CAPNG_EFFECTIVE, CAP_SYS_ADMIN) != 0;
+  std::string missing;
+  for (const Need& need : kNeeds) {
+    const bool covered = is_admin && need.capability != CAP_SYS_PTRACE &&
+                         need.capability != CAP_DAC_READ_SEARCH;
+    if (covered || capng_have_capability(CAPNG_EFFECTIVE, need.capability) != 0) continue;
+    missing += (missing.empty() ? "" : ", ") + std::string(need.name);
+  }
+  return missing;
+}
+
+}  // namespace
+
+base::Result<void> check_requirements(const std::string& btf_path) {
+  if (const std::string missing = missing_capabilities(); !missing.empty()) {
+    return base::fail(base::ErrorKind::environment,
+                      "the agent lacks {}; run it as root, or grant these capabilities", missing);
+  }
+  const std::string btf = btf_path.empty() ? kKernelBtf : btf_path;
+  if (access(btf.c_str(), R_OK) != 0) {
+    return base::fail(
+        base::ErrorKind::environment,
+        "cannot read the kernel's type information {}; use a kernel built with "
+        "CONFIG_DEBUG_INFO_BTF, or give the path of a BTF file that matches it with --btf",
+        btf);
+  }
+  return {};
+}
+
+}  // namespace loopstall::probes

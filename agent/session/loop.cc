@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "session/loop.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace loopstall::session {
+namespace {
+
+// A turn of 10 s that blocks every millisecond; beyond that its holds are extrapolated.
+constexpr std::size_t kMaxSamplesPerTurn = 10'000;
+constexpr std::size_t kMaxUnclaimed = 100'000;
+constexpr std::size_t kMaxFinished = 10'000;
+// The home wait that ends a stall usually returns at once.
+constexpr uint64_t kDelayedDeadlineNs = 1'000'000'000;
+
+bool all_known(const FinishedTurn& turn) {
+  return std::all_of(turn.samples.begin(), turn.samples.end(),
+                     [](const Sample& sample) { return sample.seen->is_known(); });
+}
+
+}  // namespace
+
+Loop::Loop(probes::WaitIdentity wait, uint32_t slot, uint32_t generation, TargetPtr target,
+           loops::LoopLabels labels, stalls::Service& service)
+    : wait_(wait),
+      slot_(slot),
+      generation_(generation),
+      target_(std::move(target)),
+      labels_(std::move(labels)),
+      ledger_(service) {}
+
+void Loop::add(const probes::EventOrigin& origin, Sample&& sample) {
+  see_in_turn(origin.turn_number, sample.seen);
+  if (unclaimed_.size() < kMaxUnclaimed) unclaimed_.push_back(sample);
+  auto& samples = open_turns_[origin.turn_number];
+  if (samples.size() < kMaxSamplesPerTurn) samples.push_back(std::move(sample));
+}
+
+void Loop::add_block(const probes::EventOrigin& origin, probes::BlockEnded&& block,
+                     SeenStackPtr seen) {
+  Sample sample;
+  sample.block = {block.blocked_ns, block.runqueue_ns, block.weight_ns, block.cause,
+                  block.syscall,    block.fd_kind,     nullptr};
+  sample.seen = std::move(seen);
+  add(origin, std::move(sample));
+}
+
+void Loop::add_tick(const probes::EventOrigin& origin, const probes::Ticked& tick,
+                    SeenStackPtr seen) {
+  Sample sample;
+  sample.is_tick = true;
+  sample.block.syscall = tick.syscall;
+  sample.seen = std::move(seen);
+  add(origin, std::move(sample));
+}
+
+void Loop::see_in_turn(uint64_t turn_number, SeenStackPtr seen) {
+  seen_turn_number_ = turn_number;
+  seen_in_turn_ = std::move(seen);
+}
+
+void Loop::finish_turn(const probes::EventOrigin& origin, const probes::TurnEnded& ended) {
+  FinishedTurn turn;
+  turn.number = origin.turn_number;
+  turn.end_ns = origin.time_ns;
+  turn.ended = ended;
+  const auto open = open_turns_.find(origin.turn_number);
+  if (open != open_turns_.end()) turn.samples = std::move(open->second);
+  // Whatever is older lost its end.
+  open_turns_.erase(open_turns_.begin(), open_turns_.upper_bound(origin.turn_number));
+  if (finished_.size() < kMaxFinished) finished_.push_back(std::move(turn));
+}
+
+void Loop::set_delayed(uint64_t turn_number, uint64_t count) {
+  for (FinishedTurn& turn : finished_) {
+    if (turn.number == turn_number) turn.delayed_events = count;
+  }
+}
+
+void Loop::claim_known(uint64_t tick_period_ns) {
+  while (!unclaimed_.empty() && unclaimed_.front().seen->is_known()) {
+    Sample& sample = unclaimed_.front();
+    sample.block.stack = sample.seen->known;
+    if (sample.is_tick) {
+      ledger_.claim_tick({sample.block.syscall, sample.block.stack}, tick_period_ns);
+    } else {
+      ledger_.claim_block(sample.block);
+    }
+    unclaimed_.pop_front();
+  }
+}
+
+std::optional<FinishedTurn> Loop::take_finished(uint64_t now_ns) {
+  if (finished_.empty()) return std::nullopt;
+  FinishedTurn& next = finished_.front();
+  if (!all_known(next)) return std::nullopt;
+  if (next.ended.is_stall && !next.delayed_events && !has_ended() &&
+      now_ns - next.end_ns < kDelayedDeadlineNs) {
+    return std::nullopt;
+  }
+  FinishedTurn taken = std::move(next);
+  finished_.pop_front();
+  return taken;
+}
+
+void Loop::update(stalls::LoopAccount account, uint64_t now_ns) {
+  ledger_.update(account, now_ns);
+  account_ = std::move(account);
+}
+
+stalls::Turn named_turn(const FinishedTurn& finished) {
+  stalls::Turn turn;
+  turn.start_ns = finished.ended.start_ns;
+  turn.end_ns = finished.end_ns;
+  turn.cause_ns = finished.ended.cause_ns;
+  turn.serving = finished.ended.serving;
+  turn.at_least = finished.ended.at_least;
+  turn.is_stall = finished.ended.is_stall;
+  turn.dominant = finished.ended.dominant;
+  for (const Sample& sample : finished.samples) {
+    if (sample.is_tick) {
+      turn.ticks.push_back({sample.block.syscall, sample.seen->known});
+    } else {
+      turn.blocks.push_back(sample.block);
+      turn.blocks.back().stack = sample.seen->known;
+    }
+  }
+  return turn;
+}
+
+}  // namespace loopstall::session

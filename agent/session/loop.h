@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "loops/labels.h"
+#include "probes/event.h"
+#include "probes/probes.h"
+#include "session/stack_cache.h"
+#include "session/target.h"
+#include "stalls/loop_account.h"
+#include "stalls/service_table.h"
+#include "stalls/turn.h"
+
+namespace loopstall::session {
+
+/// One off-CPU span or tick whose stack may still be without names.
+struct Sample {
+  stalls::BlockSample block;  ///< for a tick only `syscall` is used
+  bool is_tick = false;
+  SeenStackPtr seen;
+};
+
+/// A turn that has ended and waits for the names of its stacks, and a stall for its delayed events.
+struct FinishedTurn {
+  uint64_t number = 0;
+  uint64_t end_ns = 0;
+  probes::TurnEnded ended;
+  std::vector<Sample> samples;
+  std::optional<uint64_t> delayed_events;
+};
+
+/// A loop under measurement: its account, and the samples of its turns on their way to names.
+class Loop {
+ public:
+  Loop(probes::WaitIdentity wait, uint32_t slot, uint32_t generation, TargetPtr target,
+       loops::LoopLabels labels, stalls::Service& service);
+
+  const probes::WaitIdentity& wait() const { return wait_; }
+  uint32_t slot() const { return slot_; }
+  uint32_t generation() const { return generation_; }
+  uint32_t pid() const { return wait_.pid; }
+  uint32_t tid() const { return wait_.tid; }
+  const loops::LoopLabels& labels() const { return labels_; }
+  const Target& target() const { return *target_; }
+  stalls::LoopLedger& ledger() { return ledger_; }
+  const stalls::LoopLedger& ledger() const { return ledger_; }
+  const stalls::LoopAccount& account() const { return account_; }
+
+  void add_block(const probes::EventOrigin& origin, probes::BlockEnded&& block, SeenStackPtr seen);
+  void add_tick(const probes::EventOrigin& origin, const probes::Ticked& tick, SeenStackPtr seen);
+  void set_holder(SeenStackPtr holder) { holder_ = std::move(holder); }
+  SeenStackPtr take_holder() { return std::exchange(holder_, nullptr); }
+  void finish_turn(const probes::EventOrigin& origin, const probes::TurnEnded& ended);
+  void set_delayed(uint64_t turn_number, uint64_t count);
+
+  /// Claims busy time for the samples whose stacks are known by now, in their order.
+  void claim_known(uint64_t tick_period_ns);
+  /// The next finished turn whose stacks are all known, and, for a stall, its delayed events or
+  /// that they will not come.
+  std::optional<FinishedTurn> take_finished(uint64_t now_ns);
+  bool has_unfinished_work() const { return !finished_.empty() || !unclaimed_.empty(); }
+
+  /// `account` was just read.
+  void update(stalls::LoopAccount account, uint64_t now_ns);
+
+  /// Where its turn in progress was seen; null when unknown.
+  const SeenStackPtr& seen_in_turn() const { return seen_in_turn_; }
+  uint64_t seen_turn_number() const { return seen_turn_number_; }
+  void see_in_turn(uint64_t turn_number, SeenStackPtr seen);
+
+  void mark_ended(uint64_t now_ns) {
+    if (ended_ns_ == 0) ended_ns_ = now_ns;
+  }
+  bool has_ended() const { return ended_ns_ != 0; }
+  uint64_t ended_ns() const { return ended_ns_; }
+
+ private:
+  void add(const probes::EventOrigin& origin, Sample&& sample);
+
+  probes::WaitIdentity wait_;
+  uint32_t slot_;
+  uint32_t generation_;
+  TargetPtr target_;
+  loops::LoopLabels labels_;
+  stalls::LoopLedger ledger_;
+  stalls::LoopAccount account_;
+  std::map<uint64_t, std::vector<Sample>> open_turns_;  // by turn number
+  std::deque<Sample> unclaimed_;
+  std::deque<FinishedTurn> finished_;
+  SeenStackPtr holder_;
+  SeenStackPtr seen_in_turn_;
+  uint64_t seen_turn_number_ = 0;
+  uint64_t ended_ns_ = 0;
+};
+
+/// The turn with the names of its samples.
+stalls::Turn named_turn(const FinishedTurn& finished);
+
+}  // namespace loopstall::session

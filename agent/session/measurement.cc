@@ -1,0 +1,463 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "session/measurement.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/log.h"
+#include "session/stall_records.h"
+
+namespace loopstall::session {
+namespace {
+
+constexpr std::size_t kMaxRecords = 1'000;
+// A loop that is over is kept until its last events and names have arrived.
+constexpr uint64_t kLastEventsNs = 1'500'000'000;
+// Turns in progress that are older than this are shown with where they are.
+constexpr uint64_t kShowStackNs = 20'000'000;
+
+stalls::FunctionLimits limits(const config::Config& config) {
+  stalls::FunctionLimits limits;
+  limits.functions = config.functions_per_container;
+  return limits;
+}
+
+loops::EpollWait describe(const probes::Candidate& candidate, const stalls::KnownStack& known,
+                          const Target& target) {
+  loops::EpollWait wait;
+  for (const stacks::Frame& frame : known.stack.frames) {
+    wait.stack.push_back({frame.function, frame.path});
+  }
+  wait.max_events = candidate.max_events;
+  wait.process_has_uvloop = target.python.uvloop;
+  return wait;
+}
+
+}  // namespace
+
+Measurement::Measurement(const config::Config& config, const base::Clock& clock,
+                         const host::Procfs& procfs, probes::Probes& probes, Resolver& resolver,
+                         StallLog* log)
+    : config_(config),
+      clock_(clock),
+      procfs_(procfs),
+      probes_(probes),
+      resolver_(resolver),
+      log_(log),
+      stacks_(resolver),
+      services_(limits(config), config.max_function_series),
+      generations_(probes.slots().count(), 0) {
+  for (uint32_t slot = probes.slots().count(); slot > 0; --slot) free_slots_.push_back(slot - 1);
+}
+
+void Measurement::handle(const probes::Event& event) {
+  std::visit([&](const auto& what) { on(event.origin, what); }, event.what);
+}
+
+void Measurement::handle(ResolverResult&& result) {
+  std::visit([&](auto&& what) { on(std::move(what)); }, std::move(result));
+}
+
+// ---- processes --------------------------------------------------------------------------------
+
+bool Measurement::is_wanted(uint32_t pid) const {
+  return config_.pids.empty() ||
+         std::find(config_.pids.begin(), config_.pids.end(), pid) != config_.pids.end();
+}
+
+void Measurement::on(const probes::EventOrigin& origin, const probes::Announced&) {
+  const auto known = processes_.find(origin.pid);
+  if (known != processes_.end() && known->second.state == ProcessState::asked) return;
+  if (!is_wanted(origin.pid)) {
+    const auto stat = procfs_.stat(static_cast<pid_t>(origin.pid));
+    if (stat) probes_.ignore(static_cast<pid_t>(origin.pid), stat->start_boot_ns);
+    return;
+  }
+  processes_[origin.pid] = Process{};
+  ++discovering_;
+  resolver_.inspect(origin.pid);
+}
+
+void Measurement::on(Inspected&& inspected) {
+  if (discovering_ > 0 && scanned_) --discovering_;
+  Process& process = processes_[inspected.pid];
+  const auto pid = static_cast<pid_t>(inspected.pid);
+  if (inspected.target) {
+    process.state = ProcessState::measured;
+    process.target = *inspected.target;
+    probes_.describe(process.target->python);
+    return;
+  }
+  using Refusal = stacks::PythonRefusal;
+  if (inspected.start_boot_ns == 0 || inspected.target.error() == Refusal::process_gone ||
+      inspected.target.error() == Refusal::not_initialised) {
+    processes_.erase(inspected.pid);  // it is announced again if it still lives
+    return;
+  }
+  const bool is_other = inspected.target.error() == Refusal::not_python;
+  process.state = is_other ? ProcessState::ignored : ProcessState::refused;
+  process.refusal = std::string(stacks::token(inspected.target.error()));
+  probes_.ignore(pid, inspected.start_boot_ns);
+  if (!is_other) {
+    ++frame_errors_[{"python", process.refusal}];
+    base::log_info("pid {} runs a Python that cannot be measured: {}", pid, process.refusal);
+  }
+}
+
+void Measurement::drop_process(uint32_t pid) {
+  processes_.erase(pid);
+  std::erase_if(questions_, [&](const Question& question) { return question.origin.pid == pid; });
+  for (auto& [slot, loop] : loops_) {
+    if (loop->pid() == pid) loop->mark_ended(clock_.monotonic_ns());
+  }
+  stacks_.forget(pid);
+  resolver_.forget(pid);
+}
+
+void Measurement::on(const probes::EventOrigin& origin, const probes::ProcessExited&) {
+  drop_process(origin.pid);
+}
+
+void Measurement::on(const probes::EventOrigin& origin, const probes::ProcessExeced&) {
+  drop_process(origin.pid);
+}
+
+// ---- loops ------------------------------------------------------------------------------------
+
+void Measurement::on(const probes::EventOrigin& origin, const probes::Candidate& candidate) {
+  const auto process = processes_.find(origin.pid);
+  if (process == processes_.end() || process->second.target == nullptr) return;
+  stacks::RawStack raw = candidate.stack;
+  questions_.push_back({origin, candidate, stacks_.intern(origin.pid, std::move(raw),
+                                                          clock_.monotonic_ns())});
+  ++discovering_;
+  judge_known_waits();
+}
+
+void Measurement::judge_known_waits() {
+  std::erase_if(questions_, [&](const Question& question) {
+    if (!question.seen->is_known()) return false;
+    if (discovering_ > 0) --discovering_;
+    judge(question);
+    return true;
+  });
+}
+
+void Measurement::judge(const Question& question) {
+  const auto process = processes_.find(question.origin.pid);
+  if (process == processes_.end() || process->second.target == nullptr) return;
+  const TargetPtr& target = process->second.target;
+  const probes::WaitIdentity wait{question.origin.pid, question.origin.tid,
+                                  question.candidate.file};
+  drop_unanswered(wait);
+  const loops::RuntimeKind kind =
+      loops::judge_epoll_wait(describe(question.candidate, *question.seen->known, *target));
+  if (kind == loops::RuntimeKind::none) {
+    probes_.refuse(wait);
+    return;
+  }
+  Loop* loop = open_loop(wait, target, kind);
+  if (loop == nullptr) return;
+  probes_.slots().prepare(loop->slot(), loop->generation(), question.origin.time_ns);
+  probes_.accept(wait, loop->slot(), loop->generation());
+  base::log_debug("{} loop of {} on tid {}", loop->labels().runtime,
+                  base::quoted(loop->labels().process), loop->tid());
+}
+
+/// The thread asks anew, so it never fetched the answers to what it asked before.
+void Measurement::drop_unanswered(const probes::WaitIdentity& wait) {
+  for (auto& [slot, loop] : loops_) {
+    if (loop->pid() == wait.pid && loop->tid() == wait.tid && !loop->has_ended()) {
+      probes_.withdraw(loop->wait());
+      loop->mark_ended(clock_.monotonic_ns());
+    }
+  }
+}
+
+Loop* Measurement::open_loop(const probes::WaitIdentity& wait, const TargetPtr& target,
+                             loops::RuntimeKind kind) {
+  if (free_slots_.empty()) {
+    if (slots_exhausted_++ == 0) {
+      base::log_warning("more than {} loops: raise --max-loops", probes_.slots().count());
+    }
+    return nullptr;
+  }
+  const uint32_t slot = free_slots_.back();
+  free_slots_.pop_back();
+  loops::LoopLabels labels = target->labels;
+  labels.runtime = std::string(loops::runtime_name(kind));
+  auto loop = std::make_unique<Loop>(wait, slot, ++generations_[slot], target, labels,
+                                     services_.service(labels));
+  return (loops_[slot] = std::move(loop)).get();
+}
+
+void Measurement::release(uint32_t slot) {
+  probes_.withdraw(loops_.at(slot)->wait());
+  loops_.erase(slot);
+  probes_.slots().release(slot);
+  free_slots_.insert(free_slots_.begin(), slot);
+}
+
+Loop* Measurement::find(const probes::EventOrigin& origin) {
+  const auto found = loops_.find(origin.slot);
+  if (found == loops_.end() || found->second->generation() != origin.generation) return nullptr;
+  return found->second.get();
+}
+
+void Measurement::on(const probes::EventOrigin& origin, const probes::LoopEnded&) {
+  if (Loop* loop = find(origin)) loop->mark_ended(clock_.monotonic_ns());
+}
+
+void Measurement::on(Scanned&& scanned) {
+  for (Inspected& inspected : scanned.processes) on(std::move(inspected));
+  seed(scanned.loops);
+  scanned_ = true;
+}
+
+void Measurement::seed(const std::vector<SightedLoop>& sighted) {
+  std::vector<probes::Seed> seeds;
+  for (const SightedLoop& sight : sighted) {
+    const auto process = processes_.find(sight.pid);
+    if (process == processes_.end() || process->second.target == nullptr) continue;
+    const bool known = std::any_of(loops_.begin(), loops_.end(), [&](const auto& entry) {
+      return entry.second->pid() == sight.pid && entry.second->tid() == sight.tid;
+    });
+    if (known) continue;
+    Loop* loop =
+        open_loop({sight.pid, sight.tid, 0}, process->second.target, sight.kind);
+    if (loop == nullptr) return;
+    if (sight.in_home_wait) {
+      probes_.slots().prepare(loop->slot(), loop->generation(), sight.seen_ns);
+    } else {
+      probes_.slots().prepare_in_turn(loop->slot(), loop->generation(), sight.seen_ns,
+                                      sight.cause);
+      auto seen = std::make_shared<SeenStack>();
+      seen->known = sight.stack;
+      loop->see_in_turn(1, std::move(seen));
+    }
+    seeds.push_back({sight.pid, sight.tid, loop->slot(), loop->generation(), sight.home_fd,
+                     sight.cause, sight.seen_ns});
+  }
+  probes_.seed(seeds);
+}
+
+// ---- samples and turns ------------------------------------------------------------------------
+
+void Measurement::on(const probes::EventOrigin& origin, const probes::BlockEnded& block) {
+  Loop* loop = find(origin);
+  if (loop == nullptr) return;
+  const uint64_t now_ns = clock_.monotonic_ns();
+  SeenStackPtr holder = loop->take_holder();
+  stacks::RawStack raw;
+  // A wait for the GIL is blamed on its holder, or on nobody.
+  if (block.cause != stalls::Cause::gil) raw = block.stack;
+  SeenStackPtr seen = block.cause == stalls::Cause::gil && holder
+                          ? std::move(holder)
+                          : stacks_.intern(origin.pid, std::move(raw), now_ns);
+  loop->add_block(origin, probes::BlockEnded(block), std::move(seen));
+}
+
+void Measurement::on(const probes::EventOrigin& origin, const probes::HolderSeen& holder) {
+  Loop* loop = find(origin);
+  if (loop == nullptr) return;
+  stacks::RawStack raw = holder.stack;
+  loop->set_holder(stacks_.intern(origin.pid, std::move(raw), clock_.monotonic_ns()));
+}
+
+void Measurement::on(const probes::EventOrigin& origin, const probes::Ticked& tick) {
+  Loop* loop = find(origin);
+  if (loop == nullptr) return;
+  stacks::RawStack raw = tick.stack;
+  loop->add_tick(origin, tick, stacks_.intern(origin.pid, std::move(raw), clock_.monotonic_ns()));
+}
+
+void Measurement::on(const probes::EventOrigin& origin, const probes::TurnEnded& ended) {
+  if (Loop* loop = find(origin)) loop->finish_turn(origin, ended);
+}
+
+void Measurement::on(const probes::EventOrigin& origin, const probes::EventsDelayed& delayed) {
+  if (Loop* loop = find(origin)) loop->set_delayed(origin.turn_number, delayed.count);
+}
+
+void Measurement::on(Resolved&& resolved) {
+  for (const FrameErrors& errors : resolved.errors) {
+    frame_errors_[{errors.runtime, errors.reason}] += errors.count;
+  }
+  stacks_.answer(resolved.stack_id, std::move(resolved.stack));
+}
+
+void Measurement::advance() {
+  const uint64_t now_ns = clock_.monotonic_ns();
+  resolver_timeouts_ += stacks_.expire(now_ns);
+  judge_known_waits();
+  for (auto& [slot, loop] : loops_) {
+    loop->claim_known(1'000'000'000 / config_.sample_rate_hz);
+    while (const auto finished = loop->take_finished(now_ns)) finish(*loop, *finished);
+  }
+}
+
+void Measurement::finish(Loop& loop, const FinishedTurn& finished) {
+  const stalls::Turn turn = named_turn(finished);
+  const std::vector<stalls::Hold> holds = stalls::attribute_turn(turn);
+  if (turn.serving) {
+    stalls::FunctionTable& functions = loop.ledger().service().functions();
+    for (const stalls::Hold& hold : holds) {
+      functions.observe_hold(hold, advice_of(hold), finished.end_ns);
+    }
+  }
+  if (turn.is_stall) record_stall(loop, finished, turn, holds);
+}
+
+void Measurement::record_stall(const Loop& loop, const FinishedTurn& finished,
+                               const stalls::Turn& turn, const std::vector<stalls::Hold>& holds) {
+  stalls::StallRecord record = make_stall_record(turn, holds);
+  record.id = stall_id(++record_count_);
+  record.start_wall_ns = clock_.wall_ns() - (clock_.monotonic_ns() - turn.start_ns);
+  record.pid = loop.pid();
+  record.tid = loop.tid();
+  record.labels = loop.labels();
+  record.delayed_events = finished.delayed_events.value_or(0);
+  auto shared = std::make_shared<const stalls::StallRecord>(std::move(record));
+  records_.push_front(shared);
+  if (records_.size() > kMaxRecords) records_.pop_back();
+  if (log_ != nullptr) log_->write(std::move(shared));
+}
+
+// ---- accounts ---------------------------------------------------------------------------------
+
+void Measurement::read_accounts() {
+  const uint64_t now_ns = clock_.monotonic_ns();
+  std::vector<uint32_t> over;
+  for (auto& [slot, loop] : loops_) {
+    auto account = probes_.slots().read(slot);
+    if (!account) {
+      ++torn_readings_;
+    } else if (account->generation == loop->generation()) {
+      loop->update(std::move(*account), now_ns);
+      look_into_turn(*loop);
+    }
+    const bool last_call = loop->has_ended() && now_ns - loop->ended_ns() > kLastEventsNs;
+    if (last_call && (!loop->has_unfinished_work() ||
+                      now_ns - loop->ended_ns() > 4 * kLastEventsNs)) {
+      over.push_back(slot);
+    }
+  }
+  for (const uint32_t slot : over) release(slot);
+}
+
+void Measurement::look_into_turn(Loop& loop) {
+  const stalls::LoopAccount& account = loop.account();
+  const uint64_t now_ns = clock_.monotonic_ns();
+  if (account.activity != stalls::LoopActivity::off_cpu ||
+      now_ns - account.turn_start_ns < kShowStackNs) {
+    return;
+  }
+  auto stack = probes_.slots().open_stack(loop.slot(), account.turn_number);
+  if (!stack || stack->frames.empty()) return;
+  loop.see_in_turn(account.turn_number, stacks_.intern(loop.pid(), std::move(*stack), now_ns));
+}
+
+// ---- what is shown ----------------------------------------------------------------------------
+
+stalls::LoopState Measurement::state_of(const Loop& loop) const {
+  const stalls::LoopAccount& account = loop.account();
+  stalls::LoopState state;
+  state.pid = loop.pid();
+  state.tid = loop.tid();
+  state.in_turn = account.turn_start_ns != 0 && !loop.has_ended();
+  state.turn_start_ns = state.in_turn ? account.turn_start_ns : 0;
+  state.turn_at_least = state.in_turn && account.turn_at_least;
+  state.current_cause = account.activity == stalls::LoopActivity::off_cpu
+                            ? account.current_cause
+                            : stalls::Cause::cpu;
+  state.phase = account.serving ? "serving" : "startup";
+  state.utilization_60s = loop.ledger().utilization().ratio();
+  const SeenStackPtr& seen = loop.seen_in_turn();
+  if (state.in_turn && seen && seen->is_known() &&
+      loop.seen_turn_number() == account.turn_number) {
+    state.stack = seen->known->stack;
+  }
+  return state;
+}
+
+std::vector<stalls::TargetCount> Measurement::count_targets() const {
+  std::map<std::pair<std::string, std::string>, uint64_t> counts;
+  for (const auto& [pid, process] : processes_) {
+    switch (process.state) {
+      case ProcessState::asked:
+        break;
+      case ProcessState::measured: {
+        const bool has_loop = std::any_of(loops_.begin(), loops_.end(), [&](const auto& entry) {
+          return entry.second->pid() == pid && !entry.second->has_ended();
+        });
+        ++counts[{process.target->runtime, has_loop ? "measured" : "no_loop"}];
+        break;
+      }
+      case ProcessState::ignored:
+        ++counts[{"other", "ignored"}];
+        break;
+      case ProcessState::refused:
+        ++counts[{"python", process.refusal}];
+        break;
+    }
+  }
+  std::vector<stalls::TargetCount> targets;
+  for (const auto& [key, count] : counts) targets.push_back({key.first, key.second, count});
+  return targets;
+}
+
+stalls::AgentHealth Measurement::health() const {
+  stalls::AgentHealth health;
+  probes::Probes::Health kernel = probes_.health();
+  health.ready = scanned_;
+  if (!scanned_) health.not_ready.push_back("the first scan of the processes is not done yet");
+  health.hooks = probes_.hooks();
+  health.targets = count_targets();
+  health.events_lost = std::move(kernel.events_lost);
+  health.events_lost.push_back({"no_free_slot", slots_exhausted_});
+  health.events_lost.push_back({"torn_reading", torn_readings_});
+  for (stalls::ReasonCount& error : kernel.stack_errors) {
+    health.stack_errors.push_back({"python", std::move(error.reason), error.count});
+  }
+  health.stack_errors.push_back({"python", "resolver_timeout", resolver_timeouts_});
+  for (const auto& [key, count] : frame_errors_) {
+    health.stack_errors.push_back({key.first, key.second, count});
+  }
+  health.programs = std::move(kernel.programs);
+  health.series_folded = services_.series_folded();
+  health.stall_records_suppressed = log_ == nullptr ? 0 : log_->suppressed();
+  return health;
+}
+
+stalls::Snapshot Measurement::snapshot() const {
+  stalls::Snapshot snapshot;
+  snapshot.monotonic_ns = clock_.monotonic_ns();
+  snapshot.wall_ns = clock_.wall_ns();
+  std::map<const stalls::Service*, std::size_t> places;
+  for (const auto& [labels, service] : services_.all()) {
+    places[service.get()] = snapshot.services.size();
+    snapshot.services.push_back(service->snapshot());
+  }
+  std::vector<uint64_t> busy(snapshot.services.size()), life(snapshot.services.size());
+  for (const auto& [slot, loop] : loops_) {
+    if (loop->has_ended()) continue;
+    stalls::LoopLedger& ledger = loop->ledger();
+    const std::size_t place = places.at(&ledger.service());
+    stalls::ServiceSnapshot& service = snapshot.services[place];
+    service.loops.push_back(state_of(*loop));
+    service.utilization_max = std::max(service.utilization_max, ledger.utilization().ratio());
+    busy[place] += ledger.utilization().busy_ns();
+    life[place] += ledger.utilization().life_ns();
+  }
+  for (std::size_t i = 0; i < snapshot.services.size(); ++i) {
+    if (life[i] != 0) {
+      snapshot.services[i].utilization =
+          static_cast<double>(busy[i]) / static_cast<double>(life[i]);
+    }
+  }
+  snapshot.health = health();
+  snapshot.stalls.assign(records_.begin(), records_.end());
+  return snapshot;
+}
+
+}  // namespace loopstall::session

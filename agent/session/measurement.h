@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "base/clock.h"
+#include "config/config.h"
+#include "probes/probes.h"
+#include "session/loop.h"
+#include "session/resolver.h"
+#include "session/stack_cache.h"
+#include "session/stall_log.h"
+#include "stalls/service_table.h"
+#include "stalls/snapshot.h"
+
+namespace loopstall::session {
+
+/// The domain's state and what each event does to it. Owned by the session's thread.
+class Measurement {
+ public:
+  /// All references must outlive it; `log` may be null.
+  Measurement(const config::Config& config, const base::Clock& clock, const host::Procfs& procfs,
+              probes::Probes& probes, Resolver& resolver, StallLog* log);
+
+  void handle(const probes::Event& event);
+  void handle(ResolverResult&& result);
+  /// Claims, finished turns and stall records that have become complete.
+  void advance();
+  /// Reads all accounts and drops loops that are over. Call it a few times a second.
+  void read_accounts();
+  stalls::Snapshot snapshot() const;
+  /// Whether a process or a wait waits to be judged: each millisecond until then is unmeasured.
+  bool is_discovering() const { return discovering_ > 0; }
+
+ private:
+  enum class ProcessState : uint8_t { asked, measured, ignored, refused };
+  struct Process {
+    ProcessState state = ProcessState::asked;
+    std::string refusal;  // its token
+    TargetPtr target;
+  };
+  struct Question {  // a wait that waits for the names of its stack
+    probes::EventOrigin origin;
+    probes::Candidate candidate;
+    SeenStackPtr seen;
+  };
+
+  void on(const probes::EventOrigin& origin, const probes::Announced&);
+  void on(const probes::EventOrigin& origin, const probes::Candidate& candidate);
+  void on(const probes::EventOrigin& origin, const probes::BlockEnded& block);
+  void on(const probes::EventOrigin& origin, const probes::HolderSeen& holder);
+  void on(const probes::EventOrigin& origin, const probes::Ticked& tick);
+  void on(const probes::EventOrigin& origin, const probes::TurnEnded& ended);
+  void on(const probes::EventOrigin& origin, const probes::EventsDelayed& delayed);
+  void on(const probes::EventOrigin& origin, const probes::LoopEnded&);
+  void on(const probes::EventOrigin& origin, const probes::ProcessExited&);
+  void on(const probes::EventOrigin& origin, const probes::ProcessExeced&);
+  void on(Inspected&& inspected);
+  void on(Resolved&& resolved);
+  void on(Scanned&& scanned);
+
+  bool is_wanted(uint32_t pid) const;
+  void drop_process(uint32_t pid);
+  void judge_known_waits();
+  void judge(const Question& question);
+  /// Null when all slots are taken.
+  Loop* open_loop(const probes::WaitIdentity& wait, const TargetPtr& target,
+                  loops::RuntimeKind kind);
+  void drop_unanswered(const probes::WaitIdentity& wait);
+  Loop* find(const probes::EventOrigin& origin);
+  void seed(const std::vector<SightedLoop>& sighted);
+  void finish(Loop& loop, const FinishedTurn& finished);
+  void record_stall(const Loop& loop, const FinishedTurn& finished, const stalls::Turn& turn,
+                    const std::vector<stalls::Hold>& holds);
+  void look_into_turn(Loop& loop);
+  void release(uint32_t slot);
+  std::vector<stalls::TargetCount> count_targets() const;
+  stalls::LoopState state_of(const Loop& loop) const;
+  stalls::AgentHealth health() const;
+
+  const config::Config& config_;
+  const base::Clock& clock_;
+  const host::Procfs& procfs_;
+  probes::Probes& probes_;
+  Resolver& resolver_;
+  StallLog* log_;
+  StackCache stacks_;
+  stalls::ServiceTable services_;
+  std::map<uint32_t, Process> processes_;
+  std::vector<Question> questions_;
+  std::unordered_map<uint32_t, std::unique_ptr<Loop>> loops_;  // by slot
+  std::vector<uint32_t> free_slots_;
+  std::vector<uint32_t> generations_;  // of each slot
+  std::deque<std::shared_ptr<const stalls::StallRecord>> records_;  // newest first
+  std::map<std::pair<std::string, std::string>, uint64_t> frame_errors_;  // runtime, reason
+  uint64_t slots_exhausted_ = 0;
+  uint64_t torn_readings_ = 0;
+  uint64_t resolver_timeouts_ = 0;
+  uint64_t record_count_ = 0;
+  uint64_t discovering_ = 0;
+  bool scanned_ = false;
+};
+
+}  // namespace loopstall::session

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <thread>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "config/config.h"
+#include "stalls/snapshot.h"
+
+namespace loopstall::session {
+
+/// One running measurement. Its thread drains the events and owns all state; everybody else reads
+/// the snapshots that it publishes.
+class Session : public stalls::SnapshotSource {
+ public:
+  /// Attaches and starts; the first scan goes on in the background. `clock` must outlive it. Fails
+  /// with ErrorKind::environment: privileges, kernel, a pid that does not exist, the stall log.
+  static base::Result<std::unique_ptr<Session>> start(const config::Config& config,
+                                                      const base::Clock& clock);
+  ~Session() override;
+
+  /// Detaches everything. Idempotent; the last snapshot stays.
+  void stop();
+
+  std::shared_ptr<const stalls::Snapshot> snapshot() const override;
+
+ private:
+  struct Parts;
+  explicit Session(std::unique_ptr<Parts> parts);
+  void run(std::stop_token stop);
+  void publish();
+
+  std::unique_ptr<Parts> parts_;  // used by thread_ while it runs
+  mutable std::mutex mutex_;
+  std::shared_ptr<const stalls::Snapshot> snapshot_;  // guarded by mutex_
+  std::jthread thread_;
+};
+
+}  // namespace loopstall::session

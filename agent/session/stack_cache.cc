@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "session/stack_cache.h"
+
+#include <utility>
+
+namespace loopstall::session {
+namespace {
+
+constexpr std::size_t kMaxStacksPerProcess = 4'096;
+constexpr uint64_t kDeadlineNs = 3'000'000'000;
+
+}  // namespace
+
+std::size_t StackCache::Hash::operator()(const stacks::RawStack& stack) const {
+  uint64_t hash = stack.truncated ? 0x9e3779b97f4a7c15u : 0;
+  for (const stacks::RawFrame& frame : stack.frames) {
+    hash = (hash ^ frame.code ^ (uint64_t{static_cast<uint32_t>(frame.instruction)} << 40)) *
+           0x9ddfea08eb382d69u;
+    hash ^= hash >> 29;
+  }
+  return static_cast<std::size_t>(hash);
+}
+
+SeenStackPtr StackCache::intern(uint32_t pid, stacks::RawStack&& raw, uint64_t now_ns) {
+  static const auto unknown = [] {
+    auto seen = std::make_shared<SeenStack>();
+    seen->known = stalls::reserved_stack(stacks::kUnknown);
+    return seen;
+  }();
+  if (raw.frames.empty()) return unknown;
+  OfProcess& of_process = processes_[pid];
+  const auto found = of_process.find(raw);
+  if (found != of_process.end()) return found->second;
+  // What is in use is held by its users.
+  if (of_process.size() >= kMaxStacksPerProcess) of_process.clear();
+  auto seen = std::make_shared<SeenStack>();
+  seen->asked_ns = now_ns;
+  const uint64_t id = next_id_++;
+  if (resolver_.resolve(pid, id, raw)) {
+    asked_[id] = seen;
+    of_process.emplace(std::move(raw), seen);
+  } else {
+    seen->known = stalls::reserved_stack(stacks::kUnknown);
+  }
+  return seen;
+}
+
+void StackCache::answer(uint64_t stack_id, stalls::KnownStackPtr known) {
+  const auto found = asked_.find(stack_id);
+  if (found == asked_.end()) return;
+  found->second->known = std::move(known);
+  asked_.erase(found);
+}
+
+uint64_t StackCache::expire(uint64_t now_ns) {
+  uint64_t expired = 0;
+  while (!asked_.empty() && now_ns - asked_.begin()->second->asked_ns > kDeadlineNs) {
+    asked_.begin()->second->known = stalls::reserved_stack(stacks::kUnknown);
+    asked_.erase(asked_.begin());
+    ++expired;
+  }
+  return expired;
+}
+
+void StackCache::forget(uint32_t pid) { processes_.erase(pid); }
+
+}  // namespace loopstall::session

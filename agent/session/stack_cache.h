@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <unordered_map>
+
+#include "session/resolver.h"
+#include "stacks/raw_stack.h"
+#include "stalls/turn.h"
+
+namespace loopstall::session {
+
+/// A stack that was seen; `known` is set once the resolver has answered.
+struct SeenStack {
+  stalls::KnownStackPtr known;
+  uint64_t asked_ns = 0;
+
+  bool is_known() const { return known != nullptr; }
+};
+using SeenStackPtr = std::shared_ptr<const SeenStack>;
+
+/// Asks for each distinct stack of a process once. Bounded per process; used by one thread.
+class StackCache {
+ public:
+  explicit StackCache(Resolver& resolver) : resolver_(resolver) {}
+
+  /// Never null. A stack without frames is ~unknown at once.
+  SeenStackPtr intern(uint32_t pid, stacks::RawStack&& raw, uint64_t now_ns);
+  void answer(uint64_t stack_id, stalls::KnownStackPtr known);
+  /// Stacks that have waited longer than the deadline become ~unknown; returns how many.
+  uint64_t expire(uint64_t now_ns);
+  void forget(uint32_t pid);
+
+ private:
+  struct Hash {
+    std::size_t operator()(const stacks::RawStack& stack) const;
+  };
+  using OfProcess = std::unordered_map<stacks::RawStack, std::shared_ptr<SeenStack>, Hash>;
+
+  Resolver& resolver_;
+  std::unordered_map<uint32_t, OfProcess> processes_;
+  std::map<uint64_t, std::shared_ptr<SeenStack>> asked_;  // by id, which grows with time
+  uint64_t next_id_ = 1;
+};
+
+}  // namespace loopstall::session

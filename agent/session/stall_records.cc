@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "session/stall_records.h"
+
+#include <algorithm>
+#include <map>
+#include <random>
+#include <string_view>
+#include <utility>
+
+#include "stalls/advice.h"
+
+namespace loopstall::session {
+namespace {
+
+constexpr std::size_t kMaxHolds = 20;
+
+std::vector<stalls::StallSyscall> blocked_syscalls(const stalls::Turn& turn) {
+  std::map<std::pair<std::string_view, std::string_view>, uint64_t> blocked;
+  for (const stalls::BlockSample& block : turn.blocks) {
+    if (block.syscall.empty() || block.blocked_ns == 0) continue;
+    const uint64_t ns = block.weight_ns == 0 ? block.blocked_ns : block.weight_ns;
+    blocked[{block.syscall, block.fd_kind}] += ns;
+  }
+  std::vector<stalls::StallSyscall> syscalls;
+  for (const auto& [call, ns] : blocked) {
+    syscalls.push_back({std::string(call.first), std::string(call.second), ns});
+  }
+  std::sort(syscalls.begin(), syscalls.end(),
+            [](const auto& a, const auto& b) { return a.blocked_ns > b.blocked_ns; });
+  return syscalls;
+}
+
+stalls::StallHold describe(const stalls::Hold& hold) {
+  const stacks::Attribution& blamed = hold.stack->attribution;
+  stalls::StallHold described;
+  described.function = blamed.function;
+  described.entry = blamed.entry;
+  described.leaf = blamed.leaf;
+  described.file = blamed.file;
+  described.path = blamed.path;
+  described.line = blamed.line;
+  described.cause = hold.cause;
+  described.syscall = std::string(hold.syscall);
+  described.hold_ns = hold.hold_ns;
+  described.stack = hold.stack->stack;
+  described.advice = advice_of(hold);
+  return described;
+}
+
+}  // namespace
+
+stalls::StallRecord make_stall_record(const stalls::Turn& turn,
+                                      const std::vector<stalls::Hold>& holds) {
+  stalls::StallRecord record;
+  record.phase = turn.serving ? "serving" : "startup";
+  record.start_monotonic_ns = turn.start_ns;
+  record.duration_ns = turn.duration_ns();
+  record.at_least = turn.at_least;
+  record.cause = turn.dominant;
+  record.cause_ns = turn.cause_ns;
+  record.syscalls = blocked_syscalls(turn);
+  for (const stalls::Hold& hold : holds) {
+    if (record.holds.size() >= kMaxHolds) break;
+    record.holds.push_back(describe(hold));
+  }
+  return record;
+}
+
+std::string stall_id(uint64_t number) {
+  static const uint64_t start = std::random_device{}() & 0xffffff;
+  static constexpr std::string_view kDigits = "0123456789abcdefghjkmnpqrstvwxyz";
+  std::string id;
+  for (uint64_t rest = (start << 32) + number; rest != 0; rest /= kDigits.size()) {
+    id.insert(id.begin(), kDigits[rest % kDigits.size()]);
+  }
+  return id;
+}
+
+std::string advice_of(const stalls::Hold& hold) {
+  const stacks::Attribution& blamed = hold.stack->attribution;
+  if (blamed.function.starts_with('~')) return {};
+  return stalls::advice_for(hold.stack->stack, blamed, hold.cause, hold.syscall);
+}
+
+}  // namespace loopstall::session
