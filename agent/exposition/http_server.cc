@@ -5,6 +5,7 @@
 #include <civetweb.h>
 
 #include <array>
+#include <cctype>
 #include <cerrno>
 #include <cstring>
 #include <exception>

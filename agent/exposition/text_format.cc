@@ -5,6 +5,7 @@
 #include <prometheus/metric_family.h>
 #include <prometheus/text_serializer.h>
 
+#include <sstream>
 #include <utility>
 #include <vector>
 
@@ -69,11 +70,13 @@ prometheus::MetricFamily to_prometheus(const Family& family) {
 }  // namespace
 
 std::string to_text(const SampleModel& model) {
-  std::vector<prometheus::MetricFamily> families;
+  std::ostringstream out;
+  const prometheus::TextSerializer serializer;
+  // One family at a time: the serializer's own form of 5,000 histograms takes megabytes.
   for (const Family& family : model.families()) {
-    if (!family.series.empty()) families.push_back(to_prometheus(family));
+    if (!family.series.empty()) serializer.Serialize(out, {to_prometheus(family)});
   }
-  return prometheus::TextSerializer().Serialize(families);
+  return std::move(out).str();
 }
 
 }  // namespace loopstall::exposition

@@ -177,6 +177,10 @@ TEST_F(HttpServerTest, MalformedAndOversizedRequestsAreRefused) {
       get(public_port(), "/metrics", "X: " + std::string(20000, 'a') + "\r\n");
   EXPECT_EQ(oversized.find("HTTP/1.1 200"), std::string::npos) << status_line(oversized);
   EXPECT_EQ(oversized.find("aaaa"), std::string::npos);
+  EXPECT_EQ(body(get(public_port(), "/%zz\x01")).find("{\"version\":1,\"error\":"), 0u);
+  const std::string malformed = ask(public_port(), "GET /metrics HTTP/9.9\r\n\r\n");
+  EXPECT_EQ(body(malformed).find("{\"version\":1,\"error\":"), 0u) << malformed;
+  EXPECT_EQ(malformed.find("9.9"), std::string::npos) << malformed;
   for (const char* request :
        {"nonsense\r\n\r\n", "GET\r\n\r\n", "GET /metrics\r\n\r\n",
         "GET http://[ HTTP/1.1\r\nHost: x\r\n\r\n", "OPTIONS * HTTP/1.1\r\n\r\n",
