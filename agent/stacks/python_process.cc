@@ -278,7 +278,11 @@ tl::expected<PythonProcess, PythonRefusal> PythonInspector::describe(const Binar
 tl::expected<PythonProcess, PythonRefusal> PythonInspector::inspect(pid_t pid) {
   const auto stat = procfs_.stat(pid);
   const auto maps = procfs_.maps(pid);
-  if (!stat || !maps) return Refused(PythonRefusal::process_gone);
+  if (!stat) return Refused(PythonRefusal::process_gone);
+  if (!maps) {
+    return Refused(procfs_.stat(pid) ? PythonRefusal::unreadable_files
+                                     : PythonRefusal::process_gone);
+  }
   PythonProcess process;
   process.pid = pid;
   process.start_boot_ns = stat->start_boot_ns;

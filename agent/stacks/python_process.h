@@ -44,7 +44,7 @@ enum class PythonRefusal : uint8_t {
   not_python,  ///< no mapped file defines the runtime: the usual case, not an error
   process_gone,
   not_initialised,    ///< the interpreter is still starting or already ending: try again
-  unreadable_files,   ///< a file that is named like Python could not be read
+  unreadable_files,   ///< its mappings, or a file that is named like Python
   no_runtime_symbol,  ///< it is named like Python, but nothing defines _PyRuntime
   unknown_version,
   unsupported_version,

@@ -207,6 +207,8 @@ TEST_F(PythonInspectorTest, WithoutAKnownLibcThreadsHaveNoState) {
 }
 
 TEST_F(PythonInspectorTest, AMissingProcessIsGone) {
+  fs::remove(process_directory() / "maps");
+  EXPECT_EQ(refusal(), PythonRefusal::unreadable_files);
   fs::remove(process_directory() / "stat");
   EXPECT_EQ(refusal(), PythonRefusal::process_gone);
 }
