@@ -146,11 +146,14 @@ __noinline int reason_of_syscall(struct off_cpu_reason *reason, struct thread_st
 		break;
 	case LS_RULE_RESTART:
 		/* Its arguments are those of the interrupted call: it inherits that wait's cause. */
-		reason->cause = thread->off_cause;
-		reason->syscall = thread->off_syscall;
-		reason->fd_kind = thread->off_fd_kind;
+		reason->cause = thread->wait_cause;
+		reason->syscall = thread->wait_syscall;
+		reason->fd_kind = thread->wait_fd_kind;
 		break;
 	}
+	thread->wait_cause = reason->cause;
+	thread->wait_syscall = reason->syscall;
+	thread->wait_fd_kind = reason->fd_kind;
 	return 0;
 }
 

@@ -72,6 +72,10 @@ struct thread_state {
 	__u32 off_syscall;
 	__u32 off_fd_kind;
 	__u32 off_has_stack;
+	__u32 wait_cause; /* of the last wait in a system call: restart_syscall resumes it */
+	__u32 wait_syscall;
+	__u32 wait_fd_kind;
+	__u32 reserved2;
 
 	__u64 cell_position_ns; /* in the current cell of short off-CPU time */
 	__u64 cell_target_ns;   /* the cell's random point */
