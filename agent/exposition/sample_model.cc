@@ -4,14 +4,14 @@
 #include <algorithm>
 #include <utility>
 
-#include "exposition/utf8.h"
+#include "base/utf8.h"
 
 namespace loopstall::exposition {
 namespace {
 
 void append_label(std::vector<Label>& labels, std::string_view name, std::string_view value) {
   if (value.empty()) return;
-  labels.push_back({name, to_valid_utf8(value, kMaxLabelValueBytes)});
+  labels.push_back({name, base::bounded_utf8(value, kMaxLabelValueBytes)});
 }
 
 /// A name without a value, or a value without a name, is left out: both lists come from our own
