@@ -167,7 +167,7 @@ async def convert() -> Dict[str, Any]:
     if settings.holds_loop("subprocess"):
         status = converter.run_converter()
     else:
-        status = await converter.run_converter_async()
+        status = await app.state.resources.workers.run(converter.run_converter)
     watch.lap("run_converter")
     return {"exit_status": status, "measured_ns": watch.laps}
 

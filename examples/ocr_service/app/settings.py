@@ -25,7 +25,7 @@ FEATURES = (
 )
 
 #: The features whose mended form hands work to the worker processes.
-POOLED_FEATURES = frozenset({"image", "mmap", "json", "gil"})
+POOLED_FEATURES = frozenset({"image", "mmap", "json", "subprocess", "gil"})
 
 _OTHER_VARIABLES = (
     "OCR_MODE",
@@ -98,7 +98,7 @@ def _form(environment: Mapping[str, str], name: str, default: str) -> str:
 
 
 def _worker_count(environment: Mapping[str, str]) -> int:
-    text = environment.get("OCR_WORKERS", "2")
+    text = environment.get("OCR_WORKERS", "3")
     if not text.isdecimal() or not 1 <= int(text) <= 64:
         raise SettingsError(f"OCR_WORKERS must be a number from 1 to 64, not {text!r}.")
     return int(text)

@@ -74,7 +74,7 @@ def _leave_with_parent() -> None:
 
 def _warm_up() -> None:
     # The imports cost tens of milliseconds, which belong to the start, not to the first request.
-    from app.services import archive, checksums, documents, images  # noqa: F401
+    from app.services import archive, checksums, converter, documents, images  # noqa: F401
 
     # While this one sleeps it is not idle, so that the executor starts the others too.
     time.sleep(_WARM_UP_SECONDS)

@@ -37,6 +37,7 @@ class LoopReport:
     runtime: str
     pids: Tuple[int, ...]
     utilization: float
+    shares: Dict[str, float]  #: of the loop's life, by cause; the rest was idle
     stalls: Dict[str, int]
     stall_seconds: float
     functions: Tuple[FunctionRow, ...]
@@ -78,6 +79,11 @@ def loop_report(service: Dict[str, Any]) -> LoopReport:
         runtime=labels.get("runtime", "?"),
         pids=tuple(sorted({loop["pid"] for loop in service.get("loops", [])})),
         utilization=busy / life if life > 0 else 0.0,
+        shares={
+            cause: seconds / life
+            for cause, seconds in service.get("busy_seconds", {}).items()
+            if life > 0
+        },
         stalls={cause: int(count) for cause, count in service.get("stalls", {}).items() if count},
         stall_seconds=sum(service.get("stall_seconds", {}).values()),
         functions=tuple(
@@ -91,15 +97,16 @@ def loop_report(service: Dict[str, Any]) -> LoopReport:
 
 def _function_row(function: Dict[str, Any], life: float) -> FunctionRow:
     busy = function.get("busy_seconds") or 0.0
+    holds = function.get("holds") or 0
     return FunctionRow(
         function=function.get("function", "?"),
         file=function.get("file") or "",
         line=function.get("line") or 0,
         entry=function.get("entry") or "",
         cause=function.get("cause", "?"),
-        holds=function.get("holds") or 0,
-        p50=function.get("p50_seconds"),
-        p99=function.get("p99_seconds"),
+        holds=holds,
+        p50=function.get("p50_seconds") if holds else None,
+        p99=function.get("p99_seconds") if holds else None,
         busy=busy,
         occupancy=busy / life if life > 0 else 0.0,
         advice=function.get("advice") or "",

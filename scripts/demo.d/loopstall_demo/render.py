@@ -11,8 +11,9 @@ _SHRINKABLE = (0, 1, 2)  # names, which may be cut; figures may not
 _RIGHT_ALIGNED = frozenset({4, 5, 6, 7})
 _LEAST_NAME_WIDTH = 8
 _GAP = "  "
-_MAX_ROWS = 20
-_LEAST_OCCUPANCY = 0.0005
+_MAX_ROWS = 24
+_LEAST_OCCUPANCY = 0.001
+_LEAST_OCCUPANCY_WITHOUT_HOLD = 0.01
 
 
 def printable(text: str) -> str:
@@ -40,14 +41,20 @@ def percent(ratio: float) -> str:
 
 def loop_lines(report: LoopReport, width: int) -> List[str]:
     """The loop's headline, its functions with the advice for each, and what was left out."""
-    rows = [row for row in report.functions if row.occupancy >= _LEAST_OCCUPANCY or row.holds]
-    lines = _headline(report, width)
-    if not rows:
-        return lines + ["No function held this loop for 1 ms."]
-    lines += [""] + _function_table(rows[:_MAX_ROWS], width)
-    if len(rows) > _MAX_ROWS:
-        lines.append(f"… and {len(rows) - _MAX_ROWS} more")
+    shown = [row for row in report.functions if _is_notable(row)][:_MAX_ROWS]
+    lines = _headline(report, width) + _share_line(report, width)
+    if not shown:
+        return lines + [f"No function held this loop for {percent(_LEAST_OCCUPANCY)} of the time."]
+    lines += [""] + _function_table(shown, width)
+    rest = [row for row in report.functions if row not in shown]
+    if rest:
+        together = percent(sum(row.occupancy for row in rest))
+        lines.append(f"… and {len(rest)} more, together {together} of the loop")
     return lines
+
+
+def _is_notable(row: FunctionRow) -> bool:
+    return row.occupancy >= (_LEAST_OCCUPANCY if row.holds else _LEAST_OCCUPANCY_WITHOUT_HOLD)
 
 
 def comparison_lines(
@@ -91,6 +98,17 @@ def _headline(report: LoopReport, width: int) -> List[str]:
         f" utilisation {percent(report.utilization)}, {stalls},"
         f" {duration(report.stall_seconds)} in stalls"
     )
+    return textwrap.wrap(text, width, subsequent_indent="  ")
+
+
+def _share_line(report: LoopReport, width: int) -> List[str]:
+    shares = sorted(report.shares.items(), key=lambda pair: -pair[1])
+    causes = [
+        f"{printable(cause)} {percent(share)}"
+        for cause, share in shares
+        if share >= _LEAST_OCCUPANCY
+    ]
+    text = ", ".join([f"Its time: idle {percent(1 - report.utilization)}", *causes])
     return textwrap.wrap(text, width, subsequent_indent="  ")
 
 

@@ -60,7 +60,8 @@ class Demo:
         """Runs the service in one form under load and under the agent, and ends all three."""
         service, url = self._start_service(mode, outlives_demo=False)
         # Both runs share the service's labels, so each has an agent of its own.
-        agent, api = self._start_agent(mode, outlives_demo=False)
+        # It observes this process alone: another one with these labels would be counted with it.
+        agent, api = self._start_agent(mode, "--pid", str(service.pid), outlives_demo=False)
         self._wait_until_found(api, service, url)
         figures = self._run_load(mode, api, service, url)
         report = self._settled_report(api, service, mode)
@@ -93,11 +94,11 @@ class Demo:
         self.progress.step(f"start the {mode} service (uvicorn with uvloop)")
         return self._example.start_service(mode, outlives_demo)
 
-    def _start_agent(self, mode: str, outlives_demo: bool):
+    def _start_agent(self, mode: str, *options: str, outlives_demo: bool):
         self.progress.step("start the agent")
         listen, admin = (f"127.0.0.1:{free_port()}" for _ in range(2))
         command = [str(self._agent), "agent", "--listen", listen, "--admin-listen", admin]
-        command += ["--stall-log", str(self._stall_log(mode))]
+        command += ["--stall-log", str(self._stall_log(mode)), *options]
         agent = self.children.start("agent", command, outlives_demo=outlives_demo)
         api = AgentApi(listen, admin)
         self._poll(_READY_SECONDS, "The agent was not ready", api.is_ready)
@@ -240,7 +241,7 @@ def _title(text: str) -> str:
 
 
 def _width() -> int:
-    return min(120, max(100, shutil.get_terminal_size((110, 24)).columns))
+    return min(120, max(100, shutil.get_terminal_size((120, 24)).columns))
 
 
 def _reason(number: int) -> str:

@@ -56,13 +56,16 @@ def missing(report: LoopReport) -> List[Expectation]:
     return [
         expectation
         for expectation in EXPECTED
-        if not any(
-            expectation.fits(row.function, row.file)
-            and row.cause in expectation.causes
-            and row.holds >= _LEAST_HOLDS
-            for row in report.functions
-        )
+        if _right_holds(expectation, report) < _LEAST_HOLDS
     ]
+
+
+def _right_holds(expectation: Expectation, report: LoopReport) -> int:
+    return sum(
+        row.holds
+        for row in report.functions
+        if expectation.fits(row.function, row.file) and row.cause in expectation.causes
+    )
 
 
 def accusations(report: LoopReport, stalls: List[Stall]) -> List[str]:

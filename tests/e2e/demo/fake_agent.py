@@ -78,6 +78,7 @@ def main() -> None:
     parser.add_argument("command", choices=["agent"])
     for name in ("--listen", "--admin-listen", "--stall-log"):
         parser.add_argument(name, required=True)
+    parser.add_argument("--pid", type=int)
     options = parser.parse_args()
     write_stall_log(options.stall_log)
     if "die" in os.environ.get("FAKE_AGENT", ""):

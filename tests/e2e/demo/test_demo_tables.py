@@ -35,6 +35,7 @@ def test_the_report_adds_up():
     report = _report([("f", "app/f.py", 1, "e", "sleep", 3, 0.2, 0.3, 1.0, "")], idle_seconds=3.0)
     assert report.utilization == pytest.approx(0.25)
     assert report.functions[0].occupancy == pytest.approx(0.25)
+    assert report.shares == {"sleep": pytest.approx(0.25)}
     assert report.stalls == {"sleep": 3} and report.stall_count == 3
     assert report.stall_seconds == pytest.approx(1.0)
     assert report.pids == (PID,)
@@ -63,7 +64,7 @@ def test_the_table_fits_and_is_aligned(width):
     lines = render.loop_lines(_report(agent_answers.BROKEN), width)
     assert max(map(len, lines)) <= width
     header = next(line for line in lines if line.startswith("FUNCTION"))
-    rows = [line for line in lines if line.endswith(" %") and not line.startswith("Loop")]
+    rows = [line for line in lines[lines.index(header) + 1 :] if line.endswith(" %")]
     assert len(rows) == len(agent_answers.BROKEN)
     assert {len(row) for row in rows} == {len(header)}
     cause = header.index("CAUSE")
@@ -79,6 +80,21 @@ def test_a_row_shows_all_that_the_agent_says():
     following = text.splitlines()[text.splitlines().index(row) + 1]
     assert following == "    → requests blocks the loop: use httpx.AsyncClient or aiohttp."
     assert "utilisation 84.0 %" in text and "~framework" in text
+
+
+def test_a_row_without_holds_has_no_durations():
+    rows = [("f", "app/f.py", 1, "e", "cpu", 0, 0.0, 0.0, 1.0, "")]
+    row = render.loop_lines(_report(rows), 100)[-1]
+    assert row.split() == "f e app/f.py:1 cpu 0 - - 16.7 %".split()
+
+
+def test_the_time_is_shown_by_cause():
+    rows = [
+        ("f", "app/f.py", 1, "e", "cpu", 1, 0.05, 0.05, 1.0, ""),
+        ("g", "app/f.py", 1, "e", "sleep", 1, 0.05, 0.05, 4.0, ""),
+    ]
+    lines = render.loop_lines(_report(rows, idle_seconds=5.0), 100)
+    assert lines[1] == "Its time: idle 50.0 %, sleep 40.0 %, cpu 10.0 %"
 
 
 def test_long_names_are_cut_at_their_beginning():
@@ -104,11 +120,16 @@ def test_long_advice_is_wrapped():
 
 def test_many_functions_are_cut_visibly():
     rows = [(f"f{n}", "app/f.py", 1, "e", "cpu", 1, 1.0, 1.0, 1.0, "") for n in range(25)]
-    assert render.loop_lines(_report(rows), 100)[-1] == "… and 5 more"
+    last = render.loop_lines(_report(rows, idle_seconds=25.0), 100)[-1]
+    assert last == "… and 5 more, together 10.0 % of the loop"
 
 
 def test_an_idle_loop_has_no_table():
-    assert render.loop_lines(_report([]), 100)[-1] == "No function held this loop for 1 ms."
+    lines = render.loop_lines(_report([]), 100)
+    assert lines[-2:] == [
+        "Its time: idle 100.0 %",
+        "No function held this loop for 0.1 % of the time.",
+    ]
 
 
 @pytest.mark.parametrize(
