@@ -20,7 +20,6 @@ class ElfBuilder {
   static constexpr uint64_t kTextOffset = 0x2000;
   static constexpr uint64_t kTextVaddr = 0x7000;
 
-  /// A symbol whose name is already in the string table may share it: `name_offset`.
   void symbol(std::string_view name, uint64_t value, unsigned char type = STT_OBJECT,
               uint16_t section = 1) {
     Elf64_Sym entry{};
@@ -35,6 +34,7 @@ class ElfBuilder {
   }
   /// Makes the last symbol's name the tail of its string, as linkers do.
   void skip_in_last_name(uint32_t bytes) { symbols_.back().st_name += bytes; }
+  void repeat_last() { symbols_.push_back(symbols_.back()); }
   void copy_relocation_of_last() {
     Elf64_Rela entry{};
     entry.r_info = ELF64_R_INFO(symbols_.size() - 1, R_X86_64_COPY);
