@@ -40,8 +40,8 @@ void Loop::add(const probes::EventOrigin& origin, Sample&& sample) {
 void Loop::add_block(const probes::EventOrigin& origin, probes::BlockEnded&& block,
                      SeenStackPtr seen) {
   Sample sample;
-  sample.block = {block.blocked_ns, block.runqueue_ns, block.weight_ns, block.cause,
-                  block.syscall,    block.fd_kind,     nullptr};
+  sample.block = {block.start_ns, block.blocked_ns, block.runqueue_ns, block.weight_ns,
+                  block.cause,    block.syscall,    block.fd_kind,     nullptr};
   sample.seen = std::move(seen);
   add(origin, std::move(sample));
 }
@@ -105,7 +105,10 @@ std::optional<FinishedTurn> Loop::take_finished(uint64_t now_ns) {
 }
 
 void Loop::update(stalls::LoopAccount account, uint64_t now_ns) {
-  ledger_.update(account, now_ns);
+  const bool is_seen = seen_in_turn_ && seen_in_turn_->is_known() &&
+                       seen_turn_number_ == account.turn_number;
+  ledger_.update(account, now_ns,
+                 is_seen ? seen_in_turn_->known : stalls::reserved_stack(stacks::kUnknown));
   account_ = std::move(account);
 }
 

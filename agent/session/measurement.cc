@@ -441,7 +441,7 @@ stalls::Snapshot Measurement::snapshot() const {
   std::vector<uint64_t> busy(snapshot.services.size()), life(snapshot.services.size());
   for (const auto& [slot, loop] : loops_) {
     if (loop->has_ended()) continue;
-    stalls::LoopLedger& ledger = loop->ledger();
+    const stalls::LoopLedger& ledger = loop->ledger();
     const std::size_t place = places.at(&ledger.service());
     stalls::ServiceSnapshot& service = snapshot.services[place];
     service.loops.push_back(state_of(*loop));

@@ -39,9 +39,17 @@ struct LoopAccount {
   std::vector<Syscall> syscalls;
 };
 
-/// The same account carried on to `now_ns`: the span that is open is added to what it is so far.
-/// The part of it that turns out to be waiting for a CPU is known only afterwards, so a later
-/// account may hold less of a cause than an earlier one carried on; whoever exports clamps.
+/// Off-CPU spans that are open for less are not counted until they end.
+inline constexpr uint64_t kOpenSpanCountsNs = 1'000'000'000;
+
+/// The same account carried on to `now_ns`: the open span is added to what it is so far, so that a
+/// loop that hangs shows it. The part of an off-CPU span that turns out to be waiting for a CPU is
+/// known only afterwards, so a later account may hold less of a cause than an earlier one carried
+/// on; whoever exports clamps. Short off-CPU spans are left out: they end soon, and then everything
+/// about them is known.
 LoopAccount carried_on(LoopAccount account, uint64_t now_ns);
+
+/// How much of an open off-CPU span carried_on() counts.
+uint64_t counted_open_ns(const LoopAccount& account, uint64_t now_ns);
 
 }  // namespace loopstall::stalls

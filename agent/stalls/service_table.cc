@@ -81,6 +81,11 @@ void LoopLedger::claim_block(const BlockSample& block) {
     blocked = base::proportion(block.weight_ns, block.blocked_ns, block.length_ns());
     runqueue = block.weight_ns - blocked;
   }
+  if (block.start_ns == open_start_ns_) {
+    blocked -= std::min(blocked, open_claimed_ns_);
+    open_start_ns_ = open_claimed_ns_ = 0;
+  }
+  ended_start_ns_ = block.start_ns;
   busy_.claim(owner(*block.stack), block.cause, blocked);
   busy_.claim(owner(*block.stack), Cause::runqueue, runqueue);
 }
@@ -89,33 +94,53 @@ void LoopLedger::claim_tick(const TickSample& tick, uint64_t period_ns) {
   busy_.claim(owner(*tick.stack), Cause::cpu, period_ns);
 }
 
-void LoopLedger::update(const LoopAccount& account, uint64_t now_ns) {
+/// A hang is claimed while it lasts, by whom it was seen in.
+void LoopLedger::claim_open_span(const Reading& reading) {
+  const uint64_t open_ns = counted_open_ns(reading.account, reading.time_ns);
+  if (open_ns == 0 || reading.account.accounted_ns == ended_start_ns_) return;
+  if (open_start_ns_ != reading.account.accounted_ns) {
+    open_start_ns_ = reading.account.accounted_ns;
+    open_claimed_ns_ = 0;
+  }
+  busy_.claim(owner(*reading.seen), reading.account.current_cause,
+              grown(open_ns, open_claimed_ns_));
+  open_claimed_ns_ = std::max(open_claimed_ns_, open_ns);
+}
+
+void LoopLedger::update(const LoopAccount& account, uint64_t now_ns, KnownStackPtr seen) {
+  if (last_.time_ns != 0) count(last_);
+  last_ = {account, now_ns, std::move(seen)};
+}
+
+void LoopLedger::count(const Reading& reading) {
+  const LoopAccount& account = reading.account;
   ServiceSnapshot& totals = service_.totals();
-  const LoopAccount live = carried_on(account, now_ns);
+  const LoopAccount live = carried_on(account, reading.time_ns);
+  ByCause exact{};
   for (std::size_t cause = 0; cause < kCauseCount; ++cause) {
-    totals.busy_ns[cause] += raise(shown_busy_ns_[cause], live.busy_ns[cause]);
-    totals.stalls[cause] += grown(account.stalls[cause], settled_.stalls[cause]);
-    totals.stall_ns[cause] += grown(account.stall_ns[cause], settled_.stall_ns[cause]);
+    exact[cause] = raise(shown_busy_ns_[cause], live.busy_ns[cause]);
+    totals.busy_ns[cause] += exact[cause];
+    totals.stalls[cause] += grown(account.stalls[cause], counted_.stalls[cause]);
+    totals.stall_ns[cause] += grown(account.stall_ns[cause], counted_.stall_ns[cause]);
   }
   totals.idle_ns += raise(shown_idle_ns_, live.idle_ns);
-  totals.startup_ns += grown(account.startup_ns, settled_.startup_ns);
-  totals.ready_events += grown(account.ready_events, settled_.ready_events);
-  totals.delayed_events += grown(account.delayed_events, settled_.delayed_events);
+  totals.startup_ns += grown(account.startup_ns, counted_.startup_ns);
+  totals.ready_events += grown(account.ready_events, counted_.ready_events);
+  totals.delayed_events += grown(account.delayed_events, counted_.delayed_events);
   for (std::size_t i = 0; i < kBucketCount; ++i) {
-    totals.turns.buckets[i] += grown(account.turns.buckets[i], settled_.turns.buckets[i]);
+    totals.turns.buckets[i] += grown(account.turns.buckets[i], counted_.turns.buckets[i]);
   }
-  totals.turns.sum_ns += grown(account.turns.sum_ns, settled_.turns.sum_ns);
+  totals.turns.sum_ns += grown(account.turns.sum_ns, counted_.turns.sum_ns);
   for (const LoopAccount::Syscall& syscall : account.syscalls) {
     const uint64_t by = raise(shown_syscalls_[syscall.name], syscall.blocked_ns);
     if (by != 0) service_.add_syscall(syscall.name, by);
   }
-  ByCause exact{};
-  for (std::size_t cause = 0; cause < kCauseCount; ++cause) {
-    exact[cause] = grown(account.busy_ns[cause], settled_.busy_ns[cause]);
+  claim_open_span(reading);
+  for (const BusyShare& share : busy_.settle(exact)) {
+    service_.functions().add_busy(share, reading.time_ns);
   }
-  for (const BusyShare& share : busy_.settle(exact)) service_.functions().add_busy(share, now_ns);
-  utilization_.add(now_ns, sum(shown_busy_ns_), shown_idle_ns_);
-  settled_ = account;
+  utilization_.add(reading.time_ns, sum(shown_busy_ns_), shown_idle_ns_);
+  counted_ = account;
 }
 
 }  // namespace loopstall::stalls

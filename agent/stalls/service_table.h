@@ -73,25 +73,41 @@ class UtilizationWindow {
   std::deque<Point> points_;
 };
 
-/// Feeds one loop's account into its service: each call adds what was not yet added.
+/// Feeds one loop's account into its service: each reading adds what was not yet added. Readings
+/// are counted one call late, when all events of their time have been drained and named: so
+/// functions and causes stay in step. Two more calls after a loop's end bring in the rest.
 class LoopLedger {
  public:
   explicit LoopLedger(Service& service) : service_(service) {}
 
-  /// `account` as read at `now_ns`.
-  void update(const LoopAccount& account, uint64_t now_ns);
-  /// Time seen by samples, to be met from the exact time at the next update.
+  /// `account` as read at `now_ns`, and where its turn in progress was seen.
+  void update(const LoopAccount& account, uint64_t now_ns, KnownStackPtr seen);
+  /// Time seen by samples, to be met from the exact time.
   void claim_block(const BlockSample& block);
   void claim_tick(const TickSample& tick, uint64_t period_ns);
   const UtilizationWindow& utilization() const { return utilization_; }
+  const Service& service() const { return service_; }
   Service& service() { return service_; }
 
  private:
+  struct Reading {
+    LoopAccount account;
+    uint64_t time_ns = 0;
+    KnownStackPtr seen;
+  };
+
+  void count(const Reading& reading);
+  void claim_open_span(const Reading& reading);
+
   Service& service_;
-  LoopAccount settled_;          // the last account, open spans left out
+  Reading last_;
+  LoopAccount counted_;          // the last account that was counted
   ByCause shown_busy_ns_{};      // what the service was given so far
   uint64_t shown_idle_ns_ = 0;
   std::map<std::string_view, uint64_t> shown_syscalls_;
+  uint64_t open_start_ns_ = 0;    // the open span that was claimed in advance
+  uint64_t open_claimed_ns_ = 0;  // by how much
+  uint64_t ended_start_ns_ = 0;   // the last span whose end was seen
   BusyLedger busy_;
   UtilizationWindow utilization_;
 };

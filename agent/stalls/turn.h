@@ -24,6 +24,7 @@ const KnownStackPtr& reserved_stack(std::string_view name);
 
 /// One off-CPU span inside a turn.
 struct BlockSample {
+  uint64_t start_ns = 0;  ///< when it left the CPU: its identity within the loop
   uint64_t blocked_ns = 0;
   uint64_t runqueue_ns = 0;  ///< waiting for a CPU after the wait, or all of it when preempted
   uint64_t weight_ns = 0;    ///< 0: exact; else it stands for this much short off-CPU time
