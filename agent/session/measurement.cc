@@ -74,12 +74,16 @@ void Measurement::on(const probes::EventOrigin& origin, const probes::Announced&
     return;
   }
   processes_[origin.pid] = Process{};
-  ++discovering_;
+  ++inspections_;
   resolver_.inspect(origin.pid);
 }
 
 void Measurement::on(Inspected&& inspected) {
-  if (discovering_ > 0 && scanned_) --discovering_;
+  --inspections_;
+  learn(std::move(inspected));
+}
+
+void Measurement::learn(Inspected&& inspected) {
   Process& process = processes_[inspected.pid];
   const auto pid = static_cast<pid_t>(inspected.pid);
   if (inspected.target) {
@@ -114,6 +118,14 @@ void Measurement::drop_process(uint32_t pid) {
   resolver_.forget(pid);
 }
 
+void Measurement::sweep_processes() {
+  std::vector<uint32_t> gone;
+  for (const auto& [pid, process] : processes_) {
+    if (!procfs_.stat(static_cast<pid_t>(pid))) gone.push_back(pid);
+  }
+  for (const uint32_t pid : gone) drop_process(pid);
+}
+
 void Measurement::on(const probes::EventOrigin& origin, const probes::ProcessExited&) {
   drop_process(origin.pid);
 }
@@ -130,14 +142,12 @@ void Measurement::on(const probes::EventOrigin& origin, const probes::Candidate&
   stacks::RawStack raw = candidate.stack;
   questions_.push_back({origin, candidate, stacks_.intern(origin.pid, std::move(raw),
                                                           clock_.monotonic_ns())});
-  ++discovering_;
   judge_known_waits();
 }
 
 void Measurement::judge_known_waits() {
   std::erase_if(questions_, [&](const Question& question) {
     if (!question.seen->is_known()) return false;
-    if (discovering_ > 0) --discovering_;
     judge(question);
     return true;
   });
@@ -149,6 +159,8 @@ void Measurement::judge(const Question& question) {
   const TargetPtr& target = process->second.target;
   const probes::WaitIdentity wait{question.origin.pid, question.origin.tid,
                                   question.candidate.file};
+  // It asked twice, and took the first answer.
+  if (Loop* known = find(wait); known != nullptr && known->wait() == wait) return;
   drop_unanswered(wait);
   const loops::RuntimeKind kind =
       loops::judge_epoll_wait(describe(question.candidate, *question.seen->known, *target));
@@ -164,14 +176,22 @@ void Measurement::judge(const Question& question) {
                   base::quoted(loop->labels().process), loop->tid());
 }
 
-/// The thread asks anew, so it never fetched the answers to what it asked before.
+/// The thread asks about another wait, so it never fetched the answer to what it asked before.
 void Measurement::drop_unanswered(const probes::WaitIdentity& wait) {
+  if (Loop* loop = find(wait)) {
+    probes_.withdraw(loop->wait());
+    loop->mark_ended(clock_.monotonic_ns());
+  }
+}
+
+/// The living loop on that thread; null when there is none.
+Loop* Measurement::find(const probes::WaitIdentity& wait) {
   for (auto& [slot, loop] : loops_) {
     if (loop->pid() == wait.pid && loop->tid() == wait.tid && !loop->has_ended()) {
-      probes_.withdraw(loop->wait());
-      loop->mark_ended(clock_.monotonic_ns());
+      return loop.get();
     }
   }
+  return nullptr;
 }
 
 Loop* Measurement::open_loop(const probes::WaitIdentity& wait, const TargetPtr& target,
@@ -209,7 +229,7 @@ void Measurement::on(const probes::EventOrigin& origin, const probes::LoopEnded&
 }
 
 void Measurement::on(Scanned&& scanned) {
-  for (Inspected& inspected : scanned.processes) on(std::move(inspected));
+  for (Inspected& inspected : scanned.processes) learn(std::move(inspected));
   seed(scanned.loops);
   scanned_ = true;
 }
@@ -219,10 +239,7 @@ void Measurement::seed(const std::vector<SightedLoop>& sighted) {
   for (const SightedLoop& sight : sighted) {
     const auto process = processes_.find(sight.pid);
     if (process == processes_.end() || process->second.target == nullptr) continue;
-    const bool known = std::any_of(loops_.begin(), loops_.end(), [&](const auto& entry) {
-      return entry.second->pid() == sight.pid && entry.second->tid() == sight.tid;
-    });
-    if (known) continue;
+    if (find(probes::WaitIdentity{sight.pid, sight.tid, 0}) != nullptr) continue;
     Loop* loop =
         open_loop({sight.pid, sight.tid, 0}, process->second.target, sight.kind);
     if (loop == nullptr) return;

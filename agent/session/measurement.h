@@ -36,7 +36,9 @@ class Measurement {
   void read_accounts();
   stalls::Snapshot snapshot() const;
   /// Whether a process or a wait waits to be judged: each millisecond until then is unmeasured.
-  bool is_discovering() const { return discovering_ > 0; }
+  bool is_discovering() const { return inspections_ > 0 || !questions_.empty(); }
+  /// Forgets processes whose end was lost with a full ring. Call it once a minute.
+  void sweep_processes();
 
  private:
   enum class ProcessState : uint8_t { asked, measured, ignored, refused };
@@ -62,6 +64,7 @@ class Measurement {
   void on(const probes::EventOrigin& origin, const probes::ProcessExited&);
   void on(const probes::EventOrigin& origin, const probes::ProcessExeced&);
   void on(Inspected&& inspected);
+  void learn(Inspected&& inspected);
   void on(Resolved&& resolved);
   void on(Scanned&& scanned);
 
@@ -74,6 +77,7 @@ class Measurement {
                   loops::RuntimeKind kind);
   void drop_unanswered(const probes::WaitIdentity& wait);
   Loop* find(const probes::EventOrigin& origin);
+  Loop* find(const probes::WaitIdentity& wait);
   void seed(const std::vector<SightedLoop>& sighted);
   void finish(Loop& loop, const FinishedTurn& finished);
   void record_stall(const Loop& loop, const FinishedTurn& finished, const stalls::Turn& turn,
@@ -103,7 +107,7 @@ class Measurement {
   uint64_t torn_readings_ = 0;
   uint64_t resolver_timeouts_ = 0;
   uint64_t record_count_ = 0;
-  uint64_t discovering_ = 0;
+  uint64_t inspections_ = 0;  // requests to the resolver without an answer yet
   bool scanned_ = false;
 };
 

@@ -12,6 +12,7 @@ namespace {
 constexpr int kPollMs = 50;
 constexpr int kDiscoveryPollMs = 1;
 constexpr uint64_t kPublishNs = 500'000'000;
+constexpr uint64_t kSweepNs = 60'000'000'000;
 
 probes::ProbeOptions probe_options(const config::Config& config) {
   probes::ProbeOptions options;
@@ -107,6 +108,7 @@ void Session::publish() {
 void Session::run(std::stop_token stop) {
   Measurement& measurement = *parts_->measurement;
   uint64_t published_ns = 0;
+  uint64_t swept_ns = parts_->clock.monotonic_ns();
   while (!stop.stop_requested()) {
     parts_->probes->poll(measurement.is_discovering() ? kDiscoveryPollMs : kPollMs,
                          [&](const probes::Event& event) { measurement.handle(event); });
@@ -119,6 +121,9 @@ void Session::run(std::stop_token stop) {
     published_ns = now_ns;
     measurement.read_accounts();
     publish();
+    if (now_ns - swept_ns < kSweepNs) continue;
+    swept_ns = now_ns;
+    measurement.sweep_processes();
   }
 }
 

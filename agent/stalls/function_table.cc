@@ -108,6 +108,15 @@ void FunctionTable::add_busy(const BusyShare& share, uint64_t now_ns) {
   entries_[{entry, share.cause}] += share.ns;
 }
 
+/// Of that cause, or, while it had no hold of that cause, of any other.
+const FunctionTable::Description* FunctionTable::description(const Function& function,
+                                                             Cause cause) const {
+  const auto exact = descriptions_.find({function, cause});
+  if (exact != descriptions_.end()) return &exact->second;
+  const auto any = descriptions_.lower_bound({function, Cause::cpu});
+  return any != descriptions_.end() && any->first.first == function ? &any->second : nullptr;
+}
+
 std::vector<FunctionSeries> FunctionTable::functions() const {
   std::vector<FunctionSeries> all;
   all.reserve(series_.size());
@@ -118,11 +127,11 @@ std::vector<FunctionSeries> FunctionTable::functions() const {
     series.cause = key.second;
     series.holds = values.holds;
     series.busy_ns = values.busy_ns;
-    if (const auto found = descriptions_.find(key); found != descriptions_.end()) {
-      series.entry = found->second.entry;
-      series.line = found->second.line;
-      series.leaf = found->second.leaf;
-      series.advice = found->second.advice;
+    if (const Description* shown = description(key.first, key.second)) {
+      series.entry = shown->entry;
+      series.line = shown->line;
+      series.leaf = shown->leaf;
+      series.advice = shown->advice;
     }
     all.push_back(std::move(series));
   }

@@ -69,6 +69,7 @@ class FunctionTable {
   bool has_earned(const Function& function, uint64_t busy_ns, uint64_t now_ns);
   bool admit(const Function& function);
   Series* series(const Function& function, Cause cause);
+  const Description* description(const Function& function, Cause cause) const;
 
   FunctionLimits limits_;
   SeriesBudget& budget_;
