@@ -22,7 +22,7 @@ needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="scripts/demo needs ro
 
 
 def _command(*options: str):
-    return [DEMO, "--agent", FAKE_AGENT, "--duration", "5", *options]
+    return [DEMO, "--agent", FAKE_AGENT, "--duration", "10", *options]
 
 
 def _environment(behaviour: str):
@@ -147,7 +147,7 @@ def test_killing_the_demo_leaves_nothing_running():
         (["--frobnicate"], "demo: unknown option '--frobnicate'; see scripts/demo --help\n"),
         (
             ["--duration", "51"],
-            "demo: --duration must be a number of seconds from 5 to 50, not '51'\n",
+            "demo: --duration must be a number of seconds from 10 to 50, not '51'\n",
         ),
         (["--duration"], "demo: --duration needs a number of seconds\n"),
     ),

@@ -119,8 +119,8 @@ def test_long_advice_is_wrapped():
 
 
 def test_many_functions_are_cut_visibly():
-    rows = [(f"f{n}", "app/f.py", 1, "e", "cpu", 1, 1.0, 1.0, 1.0, "") for n in range(25)]
-    last = render.loop_lines(_report(rows, idle_seconds=25.0), 100)[-1]
+    rows = [(f"f{n}", "app/f.py", 1, "e", "cpu", 1, 1.0, 1.0, 1.0, "") for n in range(29)]
+    last = render.loop_lines(_report(rows, idle_seconds=21.0), 100)[-1]
     assert last == "… and 5 more, together 10.0 % of the loop"
 
 
