@@ -104,7 +104,7 @@ void Measurement::learn(Inspected&& inspected) {
   probes_.ignore(pid, inspected.start_boot_ns);
   if (!is_other) {
     ++frame_errors_[{"python", process.refusal}];
-    base::log_info("pid {} runs a Python that cannot be measured: {}", pid, process.refusal);
+    base::log_info("pid {} is not measured: {}", pid, process.refusal);
   }
 }
 
@@ -414,7 +414,9 @@ std::vector<stalls::TargetCount> Measurement::count_targets() const {
         ++counts[{"other", "ignored"}];
         break;
       case ProcessState::refused:
-        ++counts[{"python", process.refusal}];
+        ++counts[{process.refusal == token(stacks::PythonRefusal::unreadable_files) ? "unknown"
+                                                                                    : "python",
+                  process.refusal}];
         break;
     }
   }
