@@ -11,44 +11,65 @@
 namespace loopstall::stalls {
 namespace {
 
+using Claims = std::map<BusyOwner, uint64_t>;
+
+// The names are the target's: it must not fill the agent with them.
+constexpr std::size_t kMaxOwners = 1'000;
+// Claims that are right on the average seldom exceed the time by more; those that fall in step
+// with the program would pile up for ever.
+constexpr uint64_t kMaxDebtNs = 10'000'000'000;
+
+BusyOwner nobody(std::string_view name) { return {std::string(name), "", std::string(name)}; }
+
 BusyOwner unclaimed(Cause cause) {
   // Before its first frame runs, a woken loop waits for a CPU inside its selector.
-  const std::string_view name =
-      cause == Cause::runqueue ? stacks::kFramework : stacks::kUnsampled;
-  return {std::string(name), "", std::string(name)};
+  return nobody(cause == Cause::runqueue ? stacks::kFramework : stacks::kUnsampled);
+}
+
+uint64_t sum(const Claims& claims) {
+  uint64_t total = 0;
+  for (const auto& [owner, ns] : claims) total += ns;
+  return total;
+}
+
+/// Takes `part_ns` of all `whole_ns` claims, of each in proportion. The running sums are rounded,
+/// not the parts: so the parts add up, and none exceeds its claim.
+Claims take(Claims& claims, uint64_t part_ns, uint64_t whole_ns) {
+  Claims taken;
+  uint64_t passed_ns = 0, given_ns = 0;
+  for (auto claim = claims.begin(); claim != claims.end();) {
+    passed_ns += claim->second;
+    const uint64_t ns = base::proportion(part_ns, passed_ns, whole_ns) - given_ns;
+    given_ns += ns;
+    claim->second -= ns;
+    if (ns != 0) taken.emplace(claim->first, ns);
+    claim = claim->second == 0 ? claims.erase(claim) : std::next(claim);
+  }
+  return taken;
 }
 
 }  // namespace
 
 void BusyLedger::claim(const BusyOwner& owner, Cause cause, uint64_t ns) {
-  if (ns != 0) claims_[index(cause)][owner] += ns;
+  if (ns == 0) return;
+  Claims& claims = claims_[index(cause)];
+  const bool has_room = claims.size() < kMaxOwners || claims.contains(owner);
+  claims[has_room ? owner : nobody(stacks::kOther)] += ns;
 }
 
 std::vector<BusyShare> BusyLedger::settle(const ByCause& exact_ns) {
   std::vector<BusyShare> shares;
   for (std::size_t i = 0; i < kCauseCount; ++i) {
+    if (exact_ns[i] == 0) continue;
     const Cause cause = static_cast<Cause>(i);
-    auto& claims = claims_[i];
-    uint64_t left = exact_ns[i];
-    if (left == 0) continue;
-    uint64_t claimed = 0;
-    for (const auto& [owner, ns] : claims) claimed += ns;
-    if (claimed <= left) {
-      for (const auto& [owner, ns] : claims) shares.push_back({owner, cause, ns});
-      left -= claimed;
-      if (left != 0) shares.push_back({unclaimed(cause), cause, left});
-      claims.clear();
-      continue;
+    const uint64_t claimed_ns = sum(claims_[i]);
+    const uint64_t met_ns = std::min(claimed_ns, exact_ns[i]);
+    for (const auto& [owner, ns] : take(claims_[i], met_ns, claimed_ns)) {
+      shares.push_back({owner, cause, ns});
     }
-    const uint64_t exact = left;
-    for (auto claim = claims.begin(); claim != claims.end();) {
-      const bool last = std::next(claim) == claims.end();
-      uint64_t part = base::proportion(exact, claim->second, claimed);
-      if (last) part = std::min(left, claim->second);
-      if (part != 0) shares.push_back({claim->first, cause, part});
-      left -= part;
-      claim->second -= part;
-      claim = claim->second == 0 ? claims.erase(claim) : std::next(claim);
+    if (met_ns < exact_ns[i]) shares.push_back({unclaimed(cause), cause, exact_ns[i] - met_ns});
+    if (claimed_ns - met_ns > kMaxDebtNs) {
+      take(claims_[i], claimed_ns - met_ns - kMaxDebtNs, claimed_ns - met_ns);
     }
   }
   return shares;

@@ -29,8 +29,9 @@ struct BusyShare {
 /// Splits one loop's exact busy time among functions without bias: every tick claims its period,
 /// every block its time or its weight, and all claims of a cause are met from the exact time of
 /// that cause. Time that nobody claims is ~unsampled; claims beyond the time there is (a tick is
-/// 10 ms, a turn may be shorter) wait for the next settlement. So the shares add up to the busy
-/// time at every settlement, and no share is ever taken back.
+/// 10 ms, a turn may be shorter) wait for the next settlement, up to 10 s of them. So the shares
+/// add up to the busy time at every settlement, and no share is ever taken back. Bounded: beyond
+/// 1,000 owners of a cause, claims are ~other's.
 class BusyLedger {
  public:
   void claim(const BusyOwner& owner, Cause cause, uint64_t ns);

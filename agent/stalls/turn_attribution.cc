@@ -19,9 +19,12 @@ class Claims {
     if (ns == 0) return;
     Entry& entry = entries_[id(*stack)];
     entry.cause_ns[index(cause)] += ns;
-    auto& seen = entry.seen[{stack.get(), syscall}];
-    seen.first = stack;
-    seen.second += ns;
+    Seen& seen = entry.seen[{stack.get(), syscall}];
+    if (seen.stack == nullptr) {
+      seen.stack = stack;
+      seen.place = entry.seen.size();
+    }
+    seen.cause_ns[index(cause)] += ns;
   }
 
   std::vector<Hold> holds() const {
@@ -33,27 +36,37 @@ class Claims {
   }
 
  private:
+  struct Seen {
+    KnownStackPtr stack;
+    std::size_t place = 0;  // in the order of claims
+    ByCause cause_ns{};
+  };
   struct Entry {
     ByCause cause_ns{};
-    std::map<std::pair<const KnownStack*, std::string_view>, std::pair<KnownStackPtr, uint64_t>>
-        seen;
+    std::map<std::pair<const KnownStack*, std::string_view>, Seen> seen;
   };
 
   static FunctionId id(const KnownStack& stack) {
     return {stack.attribution.function, stack.attribution.path};
   }
 
+  // Addresses must not decide between equals: the same turn gives the same record each time.
+  static bool explains_better(const Seen& seen, const Seen& other, Cause cause) {
+    const uint64_t ns = seen.cause_ns[index(cause)], other_ns = other.cause_ns[index(cause)];
+    return ns > other_ns || (ns == other_ns && seen.place < other.place);
+  }
+
   static Hold hold(const Entry& entry) {
     Hold hold;
     hold.cause_ns = entry.cause_ns;
     for (const uint64_t ns : entry.cause_ns) hold.hold_ns += ns;
-    hold.cause = static_cast<Cause>(
-        std::max_element(entry.cause_ns.begin(), entry.cause_ns.end()) - entry.cause_ns.begin());
-    uint64_t most = 0;
+    hold.cause = static_cast<Cause>(std::max_element(entry.cause_ns.begin(), entry.cause_ns.end()) -
+                                    entry.cause_ns.begin());
+    const Seen* shown = nullptr;
     for (const auto& [key, seen] : entry.seen) {
-      if (seen.second < most) continue;
-      most = seen.second;
-      hold.stack = seen.first;
+      if (shown != nullptr && !explains_better(seen, *shown, hold.cause)) continue;
+      shown = &seen;
+      hold.stack = seen.stack;
       hold.syscall = key.second;
     }
     return hold;
@@ -80,8 +93,8 @@ void share_out(Claims& claims, Cause cause, uint64_t total_ns, const std::vector
   }
   uint64_t given = 0;
   for (const Weighted& part : parts) {
-    const uint64_t ns = &part == &parts.back() ? total_ns - given
-                                               : base::proportion(total_ns, part.weight, whole);
+    const uint64_t ns =
+        &part == &parts.back() ? total_ns - given : base::proportion(total_ns, part.weight, whole);
     claims.add(*part.stack, part.syscall, cause, ns);
     given += ns;
   }
@@ -96,10 +109,8 @@ const KnownStackPtr& reserved_stack(std::string_view name) {
     return std::make_shared<const KnownStack>(std::move(stack));
   };
   static const std::map<std::string_view, KnownStackPtr> all = {
-      {stacks::kFramework, make(stacks::kFramework)},
-      {stacks::kUnknown, make(stacks::kUnknown)},
-      {stacks::kUnsampled, make(stacks::kUnsampled)},
-      {stacks::kOther, make(stacks::kOther)},
+      {stacks::kFramework, make(stacks::kFramework)}, {stacks::kUnknown, make(stacks::kUnknown)},
+      {stacks::kUnsampled, make(stacks::kUnsampled)}, {stacks::kOther, make(stacks::kOther)},
       {stacks::kGenerated, make(stacks::kGenerated)},
   };
   const auto found = all.find(name);

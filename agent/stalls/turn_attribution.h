@@ -10,10 +10,10 @@ namespace loopstall::stalls {
 
 /// One function's part of one turn.
 struct Hold {
-  KnownStackPtr stack;  ///< the stack seen for most of it; its attribution names the function
+  KnownStackPtr stack;  ///< that seen for most of `cause`; its attribution names the function
   ByCause cause_ns{};
   Cause cause = Cause::other;  ///< the one that took most of it
-  std::string_view syscall;    ///< of the stack seen for most of it
+  std::string_view syscall;    ///< of that stack
   uint64_t hold_ns = 0;
 };
 
