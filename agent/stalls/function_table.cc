@@ -2,6 +2,8 @@
 #include "stalls/function_table.h"
 
 #include <algorithm>
+#include <array>
+#include <string_view>
 
 #include "stacks/attribution.h"
 
@@ -10,35 +12,56 @@ namespace {
 
 constexpr uint64_t kMinObservedHoldNs = 1'000'000;
 
-bool is_reserved(const std::string& function) { return function.starts_with('~'); }
+/// A target may call its functions anything; only the agent's own names have no bounds.
+bool is_reserved_name(std::string_view name) {
+  constexpr std::array kReserved = {stacks::kFramework, stacks::kUnknown, stacks::kUnsampled,
+                                    stacks::kOther, stacks::kGenerated};
+  return std::find(kReserved.begin(), kReserved.end(), name) != kReserved.end();
+}
+
+bool is_reserved(const std::pair<std::string, std::string>& function) {
+  return function.second.empty() && is_reserved_name(function.first);
+}
 
 }  // namespace
 
-bool FunctionTable::has_earned(const Function& function, uint64_t busy_ns, uint64_t now_ns) {
+bool FunctionTable::is_admitted(const Function& function) const {
+  return is_reserved(function) || admitted_.contains(function);
+}
+
+/// Null when too many functions are watched already.
+FunctionTable::Candidate* FunctionTable::watch(const Function& function, uint64_t now_ns) {
+  const auto is_stale = [&](const Candidate& candidate) {
+    return now_ns > candidate.window_start_ns + limits_.window_ns;
+  };
   if (!candidates_.contains(function) && candidates_.size() >= limits_.candidates) {
     std::erase_if(candidates_, [&](const auto& entry) {
-      return now_ns - entry.second.window_start_ns > limits_.window_ns && !entry.second.refused;
+      return !entry.second.refused && is_stale(entry.second);
     });
-    if (candidates_.size() >= limits_.candidates) return false;
+    if (candidates_.size() >= limits_.candidates) return nullptr;
   }
   Candidate& candidate = candidates_[function];
-  if (now_ns - candidate.window_start_ns > limits_.window_ns) {
+  if (is_stale(candidate)) {
     candidate.window_start_ns = now_ns;
     candidate.busy_ns = 0;
   }
-  candidate.busy_ns += busy_ns;
-  return static_cast<double>(candidate.busy_ns) >=
+  return &candidate;
+}
+
+bool FunctionTable::has_earned(const Function& function, uint64_t busy_ns, uint64_t now_ns) {
+  Candidate* candidate = watch(function, now_ns);
+  if (candidate == nullptr) return false;
+  candidate->busy_ns += busy_ns;
+  return static_cast<double>(candidate->busy_ns) >=
          limits_.admit_occupancy * static_cast<double>(limits_.window_ns);
 }
 
 bool FunctionTable::admit(const Function& function) {
-  const bool reserved = is_reserved(function.first);
+  const bool reserved = is_reserved(function);
   const auto own = static_cast<std::size_t>(std::count_if(
-      admitted_.begin(), admitted_.end(), [](const Function& f) { return !is_reserved(f.first); }));
+      admitted_.begin(), admitted_.end(), [](const Function& f) { return !is_reserved(f); }));
   if (!reserved && (own >= limits_.functions || budget_.left == 0)) {
-    const auto candidate = candidates_.find(function);
-    if (candidate == candidates_.end() || !candidate->second.refused) ++budget_.folded;
-    if (candidate != candidates_.end()) candidate->second.refused = true;
+    refuse(function);
     return false;
   }
   admitted_.insert(function);
@@ -46,39 +69,46 @@ bool FunctionTable::admit(const Function& function) {
   return true;
 }
 
+/// Counts it once. A name that finds no place to be remembered in is not counted: better too few
+/// than one at each hold.
+void FunctionTable::refuse(const Function& function) {
+  const auto candidate = candidates_.find(function);
+  if (candidate == candidates_.end() || candidate->second.refused) return;
+  candidate->second.refused = true;
+  ++budget_.folded;
+}
+
 const FunctionTable::Function& FunctionTable::owner_of(const Function& function, bool deserves) {
   static const Function kOthers{std::string(stacks::kOther), ""};
   if (admitted_.contains(function)) return function;
-  if (is_reserved(function.first) || deserves) {
+  if (is_reserved(function) || deserves) {
     if (admit(function)) return function;
   }
   return kOthers;
 }
 
-/// Null when the node's budget has no room for one more series of an admitted function.
-FunctionTable::Series* FunctionTable::series(const Function& function, Cause cause) {
+/// That of ~other when the node's budget has no room for one more series of an admitted function.
+FunctionTable::Series& FunctionTable::series(const Function& function, Cause cause) {
   const auto found = series_.find({function, cause});
-  if (found != series_.end()) return &found->second;
-  if (!is_reserved(function.first)) {
+  if (found != series_.end()) return found->second;
+  if (!is_reserved(function)) {
     if (budget_.left == 0) {
-      ++budget_.folded;
-      return nullptr;
+      if (folded_.insert({function, cause}).second) ++budget_.folded;
+      return series_[{{std::string(stacks::kOther), ""}, cause}];
     }
     --budget_.left;
   }
-  return &series_[{function, cause}];
+  return series_[{function, cause}];
 }
 
 void FunctionTable::observe_hold(const Hold& hold, std::string advice, uint64_t now_ns) {
   if (hold.hold_ns < kMinObservedHoldNs) return;
   const stacks::Attribution& blamed = hold.stack->attribution;
   const Function function{blamed.function, blamed.file};
-  has_earned(function, 0, now_ns);  // remembers it as a candidate
+  if (!is_admitted(function)) watch(function, now_ns);
   const Function& owner = owner_of(function, hold.hold_ns >= limits_.admit_hold_ns);
-  Series* of_owner = series(owner, hold.cause);
-  if (of_owner == nullptr) of_owner = series({std::string(stacks::kOther), ""}, hold.cause);
-  of_owner->holds.observe(hold.hold_ns);
-  if (&owner != &function || is_reserved(function.first)) return;
+  series(owner, hold.cause).holds.observe(hold.hold_ns);
+  if (&owner != &function || is_reserved(function)) return;
   // The longest hold explains best; it fades so that a mended call does not stay on show.
   Description& shown = descriptions_[{function, hold.cause}];
   if (hold.hold_ns < shown.longest_ns) {
@@ -90,17 +120,13 @@ void FunctionTable::observe_hold(const Hold& hold, std::string advice, uint64_t 
 
 void FunctionTable::add_busy(const BusyShare& share, uint64_t now_ns) {
   const Function function{share.owner.function, share.owner.file};
-  const bool known = admitted_.contains(function) || is_reserved(function.first);
-  const bool deserves = !known && has_earned(function, share.ns, now_ns);
-  const Function& owner = owner_of(function, deserves);
-  Series* of_owner = series(owner, share.cause);
-  if (of_owner == nullptr) of_owner = series({std::string(stacks::kOther), ""}, share.cause);
-  of_owner->busy_ns += share.ns;
+  const bool deserves = !is_admitted(function) && has_earned(function, share.ns, now_ns);
+  series(owner_of(function, deserves), share.cause).busy_ns += share.ns;
 
   std::string entry = share.owner.entry.empty() ? std::string(stacks::kUnknown) : share.owner.entry;
-  if (!entry_names_.contains(entry)) {
-    if (is_reserved(entry) || entry_names_.size() < limits_.entries) {
-      entry_names_[entry] = true;
+  if (!is_reserved_name(entry) && !entry_names_.contains(entry)) {
+    if (entry_names_.size() < limits_.entries) {
+      entry_names_.insert(entry);
     } else {
       entry = std::string(stacks::kOther);
     }

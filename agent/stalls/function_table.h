@@ -18,16 +18,16 @@ namespace loopstall::stalls {
 /// How many function series the whole node may still get; shared by all tables.
 struct SeriesBudget {
   std::size_t left = 5000;
-  uint64_t folded = 0;  ///< functions that deserved a series and got none
+  uint64_t folded = 0;  ///< functions that deserved series and got none; each counted once
 };
 
 struct FunctionLimits {
-  std::size_t functions = 20;             ///< admitted per container
+  std::size_t functions = 20;  ///< admitted per container
   std::size_t entries = 50;
-  double admit_occupancy = 0.01;          ///< of one loop, over `window_ns`
+  double admit_occupancy = 0.01;  ///< of one loop, over `window_ns`
   uint64_t admit_hold_ns = 10'000'000;
   uint64_t window_ns = 10'000'000'000;
-  std::size_t candidates = 512;           ///< functions watched for admission
+  std::size_t candidates = 512;  ///< functions watched for admission
 };
 
 /// The function and entry series of one container. A function gets series of its own when it
@@ -44,6 +44,8 @@ class FunctionTable {
 
   std::vector<FunctionSeries> functions() const;
   std::vector<EntrySeries> entries() const;
+  /// Functions watched for admission, or remembered as refused.
+  std::size_t candidates() const { return candidates_.size(); }
 
  private:
   using Function = std::pair<std::string, std::string>;  // function, file
@@ -66,9 +68,12 @@ class FunctionTable {
 
   /// The function itself once it is admitted, else ~other.
   const Function& owner_of(const Function& function, bool deserves);
+  bool is_admitted(const Function& function) const;
+  Candidate* watch(const Function& function, uint64_t now_ns);
   bool has_earned(const Function& function, uint64_t busy_ns, uint64_t now_ns);
   bool admit(const Function& function);
-  Series* series(const Function& function, Cause cause);
+  void refuse(const Function& function);
+  Series& series(const Function& function, Cause cause);
   const Description* description(const Function& function, Cause cause) const;
 
   FunctionLimits limits_;
@@ -78,7 +83,8 @@ class FunctionTable {
   std::map<std::pair<Function, Cause>, Series> series_;
   std::map<std::pair<Function, Cause>, Description> descriptions_;
   std::map<std::pair<std::string, Cause>, uint64_t> entries_;
-  std::map<std::string, bool> entry_names_;
+  std::set<std::pair<Function, Cause>> folded_;  // series of admitted functions without budget
+  std::set<std::string> entry_names_;
 };
 
 }  // namespace loopstall::stalls
