@@ -21,34 +21,39 @@ struct user_pollfd {
 	__s16 revents;
 };
 
+#define NO_FD -1
+#define UNREADABLE_FD -2
 #define MAX_POLLED 8
 #define MAX_SET_WORDS 16
 
-/* The first polled descriptor stands for all; none at all is a sleep. */
-static __always_inline __s32 first_polled(__u64 array, __u64 count)
+/*
+ * The first polled descriptor stands for all; none at all is a sleep. Global functions, both: the
+ * verifier looks at their loops once, not once a caller's path.
+ */
+__noinline int first_polled(__u64 array, __u64 count)
 {
 	struct user_pollfd entry;
 	__u32 i;
 
 	for (i = 0; i < MAX_POLLED && i < count; i++) {
 		if (bpf_probe_read_user(&entry, sizeof(entry), (void *)(array + i * sizeof(entry))))
-			return -1;
+			return UNREADABLE_FD;
 		if (entry.fd >= 0)
 			return entry.fd;
 	}
-	return -1;
+	return NO_FD;
 }
 
-static __always_inline __s32 first_in_set(__u64 set, __u64 count)
+__noinline int first_in_set(__u64 set, __u64 count)
 {
 	__u64 word;
 	__u32 i, bit;
 
 	if (!set)
-		return -1;
+		return NO_FD;
 	for (i = 0; i < MAX_SET_WORDS && i * 64 < count; i++) {
 		if (bpf_probe_read_user(&word, sizeof(word), (void *)(set + i * 8)))
-			return -1;
+			return UNREADABLE_FD;
 		if (!word)
 			continue;
 		/* Binary search for the lowest bit: there is no such BPF instruction. */
@@ -59,9 +64,9 @@ static __always_inline __s32 first_in_set(__u64 set, __u64 count)
 		if (!(word & 0xf)) { bit += 4; word >>= 4; }
 		if (!(word & 0x3)) { bit += 2; word >>= 2; }
 		if (!(word & 0x1)) bit += 1;
-		return i * 64 + bit;
+		return i * 64 + bit < count ? i * 64 + bit : NO_FD;
 	}
-	return -1;
+	return NO_FD;
 }
 
 static __always_inline __s32 first_selected(struct pt_regs *regs)
@@ -71,9 +76,13 @@ static __always_inline __s32 first_selected(struct pt_regs *regs)
 
 	/* A program may select without descriptors: an old form of sleep. */
 	if (!count)
-		return -1;
+		return NO_FD;
 	fd = first_in_set(syscall_argument(regs, 1), count);
-	return fd >= 0 ? fd : first_in_set(syscall_argument(regs, 2), count);
+	if (fd == NO_FD)
+		fd = first_in_set(syscall_argument(regs, 2), count);
+	if (fd == NO_FD)
+		fd = first_in_set(syscall_argument(regs, 3), count);
+	return fd;
 }
 
 static __always_inline void reason_by_file(struct off_cpu_reason *reason, struct file *file)
@@ -91,9 +100,9 @@ static __always_inline void reason_by_file(struct off_cpu_reason *reason, struct
 static __always_inline void reason_by_fd_or_sleep(struct off_cpu_reason *reason,
 						  struct task_struct *task, __s32 fd)
 {
-	if (fd < 0)
+	if (fd == NO_FD)
 		reason->cause = LS_SLEEP;
-	else
+	else if (fd >= 0)
 		reason_by_file(reason, task_file(task, fd));
 }
 
@@ -173,7 +182,7 @@ static __always_inline void reason_for_leaving(struct off_cpu_reason *reason,
 		reason->cause = LS_RUNQUEUE;
 		return;
 	}
-	if (state & (TASK_STOPPED_STATE | TASK_TRACED_STATE | TASK_FROZEN_STATE)) {
+	if (state & (TASK_STOPPED_STATE | TASK_TRACED_STATE | TASK_FROZEN_STATE) || is_frozen(task)) {
 		reason->cause = LS_STOPPED;
 		return;
 	}

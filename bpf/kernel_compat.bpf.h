@@ -28,6 +28,13 @@ static __always_inline __u32 task_state_field(struct task_struct *task)
 	return (__u32)BPF_CORE_READ((struct task_struct___before_5_14 *)task, state);
 }
 
+/* The cgroup v2 freezer sleeps interruptibly inside the call that it interrupted (76f969e8948d). */
+#define JOBCTL_TRAP_FREEZE_BIT (1ul << 23)
+static __always_inline bool is_frozen(struct task_struct *task)
+{
+	return BPF_CORE_READ(task, jobctl) & JOBCTL_TRAP_FREEZE_BIT;
+}
+
 /* 319cf175f78f (5.11) turned file.f_ep_links (a list) into file.f_ep (a pointer to a list). */
 static __always_inline struct hlist_node *first_watch_of(struct file *file)
 {
@@ -57,6 +64,12 @@ static __always_inline __u64 thread_base_of(struct task_struct *task)
 {
 	return BPF_CORE_READ(task, thread.fsbase);
 }
+/* 32-bit calls have numbers of their own. */
+#define TS_COMPAT_FLAG 2
+static __always_inline bool is_compat_syscall(struct task_struct *task)
+{
+	return BPF_CORE_READ(task, thread_info.status) & TS_COMPAT_FLAG;
+}
 static __always_inline bool tick_in_user_mode(struct bpf_perf_event_data *ctx)
 {
 	/* The layout is the UAPI's; the field is 2 bytes wide since FRED (6.9), loads must be 8. */
@@ -82,6 +95,10 @@ static __always_inline __u64 syscall_argument(struct pt_regs *regs, int which)
 static __always_inline __u64 thread_base_of(struct task_struct *task)
 {
 	return BPF_CORE_READ(task, thread.uw.tp_value);
+}
+static __always_inline bool is_compat_syscall(struct task_struct *task)
+{
+	return (BPF_CORE_READ((struct pt_regs *)bpf_task_pt_regs(task), pstate) & 0x10) != 0;
 }
 static __always_inline bool tick_in_user_mode(struct bpf_perf_event_data *ctx)
 {

@@ -39,7 +39,7 @@ static __always_inline void announce(struct thread_state *thread, struct task_st
 }
 
 static __always_inline void send_candidate(struct thread_state *thread, struct task_struct *task,
-					   __u64 file, __s32 fd, __u32 max_events, __u64 now)
+					   __s32 fd, __u32 max_events, __u64 now)
 {
 	struct walk_buffers *buffers = buffers_of(BUFFERS_OF_HOOKS);
 	struct ls_stack_event *event;
@@ -49,7 +49,7 @@ static __always_inline void send_candidate(struct thread_state *thread, struct t
 	event = &buffers->event;
 	walk_own_stack(thread, event, buffers);
 	fill_header(&event->header, LS_EVENT_CANDIDATE, thread, task, now);
-	event->file = file;
+	event->start_ns = thread->question;
 	event->fd = fd;
 	event->max_events = max_events;
 	event->cause = LS_OTHER;
@@ -124,21 +124,23 @@ static __always_inline bool take_verdict(struct thread_state *thread, struct tas
 	struct ls_verdict_key key = {
 		.tgid = BPF_CORE_READ(task, tgid),
 		.tid = BPF_CORE_READ(task, pid),
-		.file = thread->candidate_file,
 	};
 	struct ls_verdict *verdict = bpf_map_lookup_elem(&verdicts, &key);
 	struct ls_slot *slot;
-	bool is_home;
+	bool is_home, is_answer;
 
 	if (!verdict)
 		return false;
+	is_answer = verdict->question == thread->question;
 	is_home = verdict->kind == LS_VERDICT_HOME;
 	thread->slot = verdict->slot;
 	thread->generation = verdict->generation;
 	bpf_map_delete_elem(&verdicts, &key);
+	if (!is_answer)
+		return false;
 	slot = slot_of(thread);
 	if (!is_home || !slot) {
-		reject(thread, key.file, now);
+		reject(thread, thread->candidate_file, now);
 		return false;
 	}
 	become_loop(thread, slot);
@@ -151,7 +153,7 @@ static __always_inline void end_loop(struct thread_state *thread, struct task_st
 	struct ls_loop_end_event event = {};
 	struct ls_slot *slot = slot_of(thread);
 
-	if (slot && slot->generation == thread->generation) {
+	if (slot) {
 		write_begin(slot);
 		if (thread->in_turn)
 			account_running(thread, slot, task, now);
@@ -217,8 +219,10 @@ static __always_inline void ask_about_wait(struct thread_state *thread, struct t
 {
 	if (is_rejected(thread, file, now))
 		return;
-	if (thread->status == THREAD_CANDIDATE && thread->candidate_file == file &&
-	    now - thread->asked_ns < ASK_AGAIN_NS) {
+	if (thread->status == THREAD_CANDIDATE && now - thread->asked_ns < ASK_AGAIN_NS) {
+		/* Another file: a nested wait of the turn that may be one. */
+		if (thread->candidate_file != file)
+			return;
 		/* Unanswered still: its life begins with this wait instead. */
 		clear_turn(thread);
 		thread->wait_enter_ns = now;
@@ -230,6 +234,8 @@ static __always_inline void ask_about_wait(struct thread_state *thread, struct t
 		return;
 	}
 	clear_turn(thread);
+	if (thread->status != THREAD_CANDIDATE || thread->candidate_file != file)
+		thread->question = now;
 	thread->status = THREAD_CANDIDATE;
 	thread->candidate_file = file;
 	thread->candidate_fd = fd;
@@ -238,7 +244,7 @@ static __always_inline void ask_about_wait(struct thread_state *thread, struct t
 	thread->tick_turn_number = 0;
 	thread->wait_enter_ns = now;
 	thread->wait_run_delay = run_delay_of(task);
-	send_candidate(thread, task, file, fd, max_events, now);
+	send_candidate(thread, task, fd, max_events, now);
 }
 
 static __always_inline void on_unjudged_wait(struct thread_state *thread, struct task_struct *task,
@@ -282,12 +288,10 @@ static __noinline int on_epoll_enter(__s32 fd, __u32 max_events)
 		take_verdict(thread, task, now);
 	if (thread->status == THREAD_LOOP) {
 		slot = slot_of(thread);
-		if (!slot)
-			return 0;
-		if (thread->home_file &&
+		if (slot && thread->home_file &&
 		    (__u64)task_file(task, thread->home_fd) == thread->home_file) {
-			/* Any other descriptor is a nested wait: the scheduler shows what it costs. */
-			if (fd == thread->home_fd)
+			/* Any other file is a nested wait: the scheduler shows what it costs. */
+			if ((__u64)task_file(task, fd) == thread->home_file)
 				enter_home_wait(thread, slot, task, now);
 			return 0;
 		}
@@ -296,6 +300,8 @@ static __noinline int on_epoll_enter(__s32 fd, __u32 max_events)
 			count_loss(LS_LOST_SEEDED_TURN);
 		end_loop(thread, task, LS_END_CLOSED, now);
 	}
+	if (thread->status == THREAD_NEW)
+		thread->wait_enter_ns = now;
 	on_unjudged_wait(thread, task, fd, max_events, now);
 	return 0;
 }
@@ -360,6 +366,36 @@ static __noinline int on_fd_close(__s32 fd)
 	return 0;
 }
 
+/* Whether the thread is in its home wait, by its registers. */
+static __always_inline bool is_in_home_wait(const struct thread_state *thread,
+					    struct task_struct *task)
+{
+	struct pt_regs *regs = user_regs_of(task);
+	__u32 number = syscall_of(regs), *rule;
+
+	rule = bpf_map_lookup_elem(&syscall_rules, &number);
+	return rule && *rule == LS_RULE_EPOLL &&
+	       (__u64)task_file(task, (__s32)syscall_argument(regs, 0)) == thread->home_file;
+}
+
+/*
+ * A boundary hook may be skipped (the kernel does not run a tracing program inside another; with
+ * full preemption that can be any other's). The next sleep shows where the thread really is.
+ */
+static __always_inline void heal_boundary(struct thread_state *thread, struct ls_slot *slot,
+					  struct task_struct *task, __u64 now)
+{
+	bool in_home_wait = is_in_home_wait(thread, task);
+
+	if (!thread->home_file || in_home_wait == (bool)thread->in_home_wait)
+		return;
+	count_loss(LS_LOST_BOUNDARY);
+	if (in_home_wait)
+		enter_home_wait(thread, slot, task, now);
+	else
+		leave_home_wait(thread, slot, task, 0, now);
+}
+
 static __always_inline void on_switch_out(struct task_struct *task, bool preempted, __u32 state,
 					  __u64 now)
 {
@@ -379,8 +415,10 @@ static __always_inline void on_switch_out(struct task_struct *task, bool preempt
 			end_loop(thread, task, LS_END_EXIT, now);
 		return;
 	}
+	slot = thread->status == THREAD_LOOP ? slot_of(thread) : NULL;
+	if (slot && !preempted && state)
+		heal_boundary(thread, slot, task, now);
 	if (thread->in_turn) {
-		slot = thread->status == THREAD_LOOP ? slot_of(thread) : NULL;
 		leave_cpu(thread, slot, task, preempted, state, now);
 		return;
 	}
@@ -435,6 +473,9 @@ static __always_inline void plant_seed(struct thread_state *thread, struct task_
 
 	if (!process || process->kind != LS_PROCESS_PYTHON)
 		return;
+	/* It has entered another wait since, and asks for itself. */
+	if (thread->wait_enter_ns > seed->time_ns)
+		return;
 	learn_process(thread, task, process);
 	if (seed->home_fd >= 0)
 		home = task_file(task, seed->home_fd);
@@ -442,8 +483,6 @@ static __always_inline void plant_seed(struct thread_state *thread, struct task_
 	thread->generation = seed->generation;
 	thread->home_fd = seed->home_fd;
 	thread->home_file = (__u64)home;
-	thread->seed_ns = seed->time_ns;
-	thread->birth_ns = seed->time_ns;
 	thread->phase = LS_STARTUP;
 	if (bpf_ktime_get_boot_ns() - BPF_CORE_READ(task, start_boottime) >= startup_limit_ns ||
 	    waits_for_connections(task, thread->home_file))
@@ -457,8 +496,11 @@ static __always_inline void plant_seed(struct thread_state *thread, struct task_
 	thread->off_cause = seed->cause;
 	thread->off_syscall = number < LS_MAX_SYSCALLS ? number : LS_NO_SYSCALL;
 	thread->off_fd_kind = LS_FD_NONE;
-	compiler_barrier();
-	thread->status = THREAD_SEEDED;
+	/* It moved on since user space looked: then all that is known is where it is now. */
+	thread->seed_ns = thread->seed_in_turn == seed->in_turn ? seed->time_ns : bpf_ktime_get_ns();
+	thread->birth_ns = thread->seed_ns;
+	/* Its own hook may have asked about it meanwhile. */
+	__sync_val_compare_and_swap(&thread->status, THREAD_NEW, THREAD_SEEDED);
 }
 
 #endif

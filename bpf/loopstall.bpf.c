@@ -66,6 +66,8 @@ int BPF_PROG(on_syscall_enter, struct pt_regs *regs, long id)
 {
 	__u32 number = (__u32)id;
 
+	if (is_compat_syscall(bpf_get_current_task_btf()))
+		return 0;
 	if (number == epoll_wait_number || number == epoll_pwait_number ||
 	    number == epoll_pwait2_number)
 		run_wait_enter((__s32)syscall_argument(regs, 0), (__u32)syscall_argument(regs, 2));
@@ -79,6 +81,8 @@ int BPF_PROG(on_syscall_exit, struct pt_regs *regs, long result)
 {
 	__u32 number = syscall_of(regs);
 
+	if (is_compat_syscall(bpf_get_current_task_btf()))
+		return 0;
 	if (number == epoll_wait_number || number == epoll_pwait_number ||
 	    number == epoll_pwait2_number)
 		run_wait_exit(result);

@@ -40,6 +40,7 @@ struct thread_state {
 	__u64 home_file;
 
 	__u64 asked_ns; /* when user space was last asked about this thread */
+	__u64 question; /* number of the question that is open */
 	__u64 candidate_file;
 	__u64 candidate_idle_ns;
 	__s32 candidate_fd;
@@ -126,17 +127,17 @@ struct {
 } loop_events SEC(".maps");
 
 struct {
+	/* Preallocated, like verdicts: tracing programs must not allocate or free (up to 6.0). */
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, 65536);
+	__uint(max_entries, 32768);
 	__type(key, __u32);
 	__type(value, struct ls_process);
 } processes SEC(".maps");
 
 struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, 16384);
+	/* Answers that their threads never fetch are pushed out by newer ones. */
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 8192);
 	__type(key, struct ls_verdict_key);
 	__type(value, struct ls_verdict);
 } verdicts SEC(".maps");
@@ -199,11 +200,13 @@ static __always_inline struct thread_state *thread_of(struct task_struct *task)
 	return bpf_task_storage_get(&thread_states, task, NULL, 0);
 }
 
+/* NULL once user space has given the slot to another loop. */
 static __always_inline struct ls_slot *slot_of(struct thread_state *thread)
 {
-	__u32 slot = thread->slot;
+	__u32 index = thread->slot;
+	struct ls_slot *slot = bpf_map_lookup_elem(&loop_slots, &index);
 
-	return bpf_map_lookup_elem(&loop_slots, &slot);
+	return slot && slot->generation == thread->generation ? slot : NULL;
 }
 
 #endif

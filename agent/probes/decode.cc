@@ -57,7 +57,7 @@ std::optional<decltype(Event::what)> decode_stack_record(std::span<const std::by
   if (!event) return std::nullopt;
   switch (event->header.type) {
     case LS_EVENT_CANDIDATE:
-      return Candidate{event->file, event->fd, event->max_events, decode_stack(*event)};
+      return Candidate{event->start_ns, event->fd, event->max_events, decode_stack(*event)};
     case LS_EVENT_BLOCK:
       return BlockEnded{event->start_ns,
                         event->blocked_ns,

@@ -26,7 +26,7 @@ struct Announced {};
 
 /// A thread of a described process waits on an epoll instance not yet judged.
 struct Candidate {
-  uint64_t file = 0;  ///< the kernel's file object: its identity, never dereferenced
+  uint64_t question = 0;  ///< its number; a later one of the same thread voids it
   int32_t fd = -1;
   uint32_t max_events = 0;
   stacks::RawStack stack;

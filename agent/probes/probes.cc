@@ -20,7 +20,7 @@ namespace {
 
 constexpr std::string_view kLossNames[LS_LOSSES] = {
     "block",     "gil_holder", "tick",         "turn_end",
-    "discovery", "lifecycle",  "thread_state", "turn_before_agent"};
+    "discovery", "lifecycle",  "thread_state", "turn_before_agent", "boundary_seen_late"};
 constexpr std::string_view kWalkErrorNames[LS_WALK_ERRORS] = {
     "",         "no_process", "no_thread_base", "no_thread_state",
     "no_frame", "truncated",  "too_deep",       "holder_changed"};
@@ -68,7 +68,7 @@ ls_python_layout to_wire(const stacks::PythonLayout& layout) {
 
 uint32_t layout_row(stacks::PythonVersion version) { return version.minor % LS_PYTHON_LAYOUTS; }
 
-ls_verdict_key to_wire(const WaitIdentity& wait) { return {wait.pid, wait.tid, wait.file}; }
+ls_verdict_key to_wire(const WaitIdentity& wait) { return {wait.pid, wait.tid}; }
 
 }  // namespace
 
@@ -157,15 +157,20 @@ bool Probes::ignore(pid_t pid, uint64_t start_boot_ns) {
   return bpf_map_update_elem(loaded_->fd(loaded_->maps().processes), &key, &entry, BPF_ANY) == 0;
 }
 
+void Probes::forget(pid_t pid) {
+  const auto key = static_cast<uint32_t>(pid);
+  bpf_map_delete_elem(loaded_->fd(loaded_->maps().processes), &key);
+}
+
 bool Probes::accept(const WaitIdentity& wait, uint32_t slot, uint32_t generation) {
   const ls_verdict_key key = to_wire(wait);
-  const ls_verdict verdict{LS_VERDICT_HOME, slot, generation, 0};
+  const ls_verdict verdict{LS_VERDICT_HOME, slot, generation, 0, wait.question};
   return bpf_map_update_elem(loaded_->fd(loaded_->maps().verdicts), &key, &verdict, BPF_ANY) == 0;
 }
 
 bool Probes::refuse(const WaitIdentity& wait) {
   const ls_verdict_key key = to_wire(wait);
-  const ls_verdict verdict{LS_VERDICT_NOT_HOME, 0, 0, 0};
+  const ls_verdict verdict{LS_VERDICT_NOT_HOME, 0, 0, 0, wait.question};
   return bpf_map_update_elem(loaded_->fd(loaded_->maps().verdicts), &key, &verdict, BPF_ANY) == 0;
 }
 
@@ -178,7 +183,7 @@ void Probes::seed(std::span<const Seed> seeds) {
   if (seeds.empty()) return;
   for (const Seed& seed : seeds) {
     const ls_seed entry{seed.pid,  seed.slot, seed.generation,
-                        seed.home_fd, 0, static_cast<uint32_t>(seed.cause), seed.seen_ns};
+                        seed.home_fd, seed.in_turn ? 1u : 0u, static_cast<uint32_t>(seed.cause), seed.seen_ns};
     bpf_map_update_elem(loaded_->fd(loaded_->maps().seeds), &seed.tid, &entry, BPF_ANY);
   }
   const Link link(bpf_program__attach_iter(loaded_->programs.skeleton->progs.seed_threads,

@@ -25,15 +25,16 @@ struct Seed {
   uint32_t slot = 0;
   uint32_t generation = 0;
   int32_t home_fd = -1;  ///< -1: not known
+  bool in_turn = false;
   stalls::Cause cause = stalls::Cause::other;  ///< of the wait it is in
   uint64_t seen_ns = 0;
 };
 
-/// The thread and file object that a verdict is about.
+/// What a verdict is about: a thread's question about the wait that it is in.
 struct WaitIdentity {
   uint32_t pid = 0;
   uint32_t tid = 0;
-  uint64_t file = 0;
+  uint64_t question = 0;
 
   auto operator<=>(const WaitIdentity&) const = default;
 };
@@ -54,6 +55,9 @@ class Probes {
   bool describe(const stacks::PythonProcess& process);
   /// Its threads need not be announced again.
   bool ignore(pid_t pid, uint64_t start_boot_ns);
+
+  /// What was said of a process that has ended meanwhile is taken back.
+  void forget(pid_t pid);
 
   /// The wait is home: the loop's account is `slot`. False when the map is full.
   bool accept(const WaitIdentity& wait, uint32_t slot, uint32_t generation);

@@ -90,6 +90,7 @@ void Measurement::learn(Inspected&& inspected) {
     process.state = ProcessState::measured;
     process.target = *inspected.target;
     probes_.describe(process.target->python);
+    drop_if_replaced(inspected);
     return;
   }
   using Refusal = stacks::PythonRefusal;
@@ -106,6 +107,19 @@ void Measurement::learn(Inspected&& inspected) {
     ++frame_errors_[{"python", process.refusal}];
     base::log_info("pid {} is not measured: {}", pid, process.refusal);
   }
+  drop_if_replaced(inspected);
+}
+
+/// The hooks forget a process at its end or exec, but only one that they were told of: what ended
+/// or was replaced while it was inspected must not stay.
+void Measurement::drop_if_replaced(const Inspected& inspected) {
+  const auto pid = static_cast<pid_t>(inspected.pid);
+  const auto stat = procfs_.stat(pid);
+  const bool is_same = stat && stat->start_boot_ns == inspected.start_boot_ns &&
+                       procfs_.exe(pid).value_or(std::string()) == inspected.exe;
+  if (is_same) return;
+  probes_.forget(pid);
+  drop_process(inspected.pid);
 }
 
 void Measurement::drop_process(uint32_t pid) {
@@ -158,7 +172,7 @@ void Measurement::judge(const Question& question) {
   if (process == processes_.end() || process->second.target == nullptr) return;
   const TargetPtr& target = process->second.target;
   const probes::WaitIdentity wait{question.origin.pid, question.origin.tid,
-                                  question.candidate.file};
+                                  question.candidate.question};
   // It asked twice, and took the first answer.
   if (Loop* known = find(wait); known != nullptr && known->wait() == wait) return;
   drop_unanswered(wait);
@@ -171,7 +185,10 @@ void Measurement::judge(const Question& question) {
   Loop* loop = open_loop(wait, target, kind);
   if (loop == nullptr) return;
   probes_.slots().prepare(loop->slot(), loop->generation(), question.origin.time_ns);
-  probes_.accept(wait, loop->slot(), loop->generation());
+  if (!probes_.accept(wait, loop->slot(), loop->generation())) {
+    loop->mark_ended(clock_.monotonic_ns());
+    return;
+  }
   base::log_debug("{} loop of {} on tid {}", loop->labels().runtime,
                   base::quoted(loop->labels().process), loop->tid());
 }
@@ -253,7 +270,7 @@ void Measurement::seed(const std::vector<SightedLoop>& sighted) {
       loop->see_in_turn(1, std::move(seen));
     }
     seeds.push_back({sight.pid, sight.tid, loop->slot(), loop->generation(), sight.home_fd,
-                     sight.cause, sight.seen_ns});
+                     !sight.in_home_wait, sight.cause, sight.seen_ns});
   }
   probes_.seed(seeds);
 }
@@ -264,13 +281,17 @@ void Measurement::on(const probes::EventOrigin& origin, const probes::BlockEnded
   Loop* loop = find(origin);
   if (loop == nullptr) return;
   const uint64_t now_ns = clock_.monotonic_ns();
-  SeenStackPtr holder = loop->take_holder();
-  stacks::RawStack raw;
-  // A wait for the GIL is blamed on its holder, or on nobody.
-  if (block.cause != stalls::Cause::gil) raw = block.stack;
-  SeenStackPtr seen = block.cause == stalls::Cause::gil && holder
-                          ? std::move(holder)
-                          : stacks_.intern(origin.pid, std::move(raw), now_ns);
+  SeenStackPtr seen = loop->take_holder();
+  if (block.cause != stalls::Cause::gil) {
+    stacks::RawStack raw = block.stack;
+    // A wait that is older than the agent has no stack from the kernel, but it was looked at.
+    const bool is_older = raw.frames.empty() && loop->seen_in_turn() &&
+                          loop->seen_turn_number() == origin.turn_number;
+    seen = is_older ? loop->seen_in_turn() : stacks_.intern(origin.pid, std::move(raw), now_ns);
+  } else if (!seen) {
+    // A wait for the GIL is blamed on its holder, or on nobody.
+    seen = stacks_.intern(origin.pid, {}, now_ns);
+  }
   loop->add_block(origin, probes::BlockEnded(block), std::move(seen));
 }
 
@@ -352,6 +373,8 @@ void Measurement::read_accounts() {
     } else if (account->generation == loop->generation()) {
       loop->update(std::move(*account), now_ns);
       look_into_turn(*loop);
+      // Its last event may have been lost with a full ring.
+      if (loop->account().activity == stalls::LoopActivity::ended) loop->mark_ended(now_ns);
     }
     const bool last_call = loop->has_ended() && now_ns - loop->ended_ns() > kLastEventsNs;
     if (last_call && (!loop->has_unfinished_work() ||

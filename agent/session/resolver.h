@@ -36,6 +36,7 @@ struct FrameErrors {
 struct Inspected {
   uint32_t pid = 0;
   uint64_t start_boot_ns = 0;  ///< 0: the process is gone
+  std::string exe;             ///< its executable before it was inspected
   tl::expected<TargetPtr, stacks::PythonRefusal> target;
 };
 

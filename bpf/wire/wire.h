@@ -185,11 +185,11 @@ LS_ASSERT(sizeof(struct ls_event_header) == 40);
 /* BLOCK, HOLDER, TICK and CANDIDATE; sent cut behind frame_count. */
 struct ls_stack_event {
 	struct ls_event_header header;
-	__u64 start_ns;     /* BLOCK: when it left the CPU */
+	__u64 start_ns;     /* BLOCK: when it left the CPU; CANDIDATE: the question's number */
 	__u64 blocked_ns;   /* BLOCK: waiting for `cause`; without the wait for a CPU */
 	__u64 runqueue_ns;  /* BLOCK: then waiting for a CPU */
 	__u64 weight_ns;    /* BLOCK: 0 = exact; else it stands for this much short off-CPU time */
-	__u64 file;         /* CANDIDATE: the epoll file object */
+	__u64 reserved2;
 	__u32 cause;
 	__u32 syscall;      /* LS_NO_SYSCALL outside system calls */
 	__u32 fd_kind;
@@ -276,7 +276,6 @@ LS_ASSERT(sizeof(struct ls_process) == 40);
 struct ls_verdict_key {
 	__u32 tgid;
 	__u32 tid;
-	__u64 file;
 };
 
 enum ls_verdict_kind { LS_VERDICT_HOME = 1, LS_VERDICT_NOT_HOME };
@@ -286,6 +285,7 @@ struct ls_verdict {
 	__u32 slot;
 	__u32 generation;
 	__u32 reserved;
+	__u64 question; /* which question of that thread it answers: file objects' addresses return */
 };
 
 /* A loop that existed before the agent, by tid; read by the iterator seed_threads. */
@@ -310,6 +310,7 @@ enum ls_loss {
 	LS_LOST_LIFECYCLE,
 	LS_LOST_THREAD_STATE, /* no memory for a thread's state */
 	LS_LOST_SEEDED_TURN,  /* a turn begun before the agent whose home wait is not known */
+	LS_LOST_BOUNDARY,     /* a turn's begin or end was seen late, at the next sleep */
 	LS_LOSSES,
 };
 
