@@ -14,8 +14,9 @@ struct FrameRule {
   std::string_view file;
 };
 
-/// A loop whose selector and loop frame are Python: the wait is home when the innermost frame is
-/// `selector` and the next one `loop`.
+/// A loop whose selector and loop frame are Python: the wait is home when `loop` itself calls
+/// `selector` and nothing else. The selector may be a class of the application's that calls the
+/// standard one.
 struct StackRule {
   RuntimeKind kind;
   FrameRule selector;
@@ -33,14 +34,21 @@ constexpr FrameRule kRunners[] = {
 };
 
 /// Qualified names end with the plain name: EpollSelector.select.
-bool matches(const FrameName& frame, const FrameRule& rule) {
-  if (!frame.path.ends_with(rule.file) || !frame.function.ends_with(rule.function)) return false;
-  const std::size_t before = frame.function.size() - rule.function.size();
+bool is_named(const FrameName& frame, std::string_view function) {
+  if (!frame.function.ends_with(function)) return false;
+  const std::size_t before = frame.function.size() - function.size();
   return before == 0 || frame.function[before - 1] == '.';
 }
 
+bool matches(const FrameName& frame, const FrameRule& rule) {
+  return frame.path.ends_with(rule.file) && is_named(frame, rule.function);
+}
+
 bool is_home_stack(const std::vector<FrameName>& stack, const StackRule& rule) {
-  return stack.size() >= 2 && matches(stack[0], rule.selector) && matches(stack[1], rule.loop);
+  const auto loop = std::find_if_not(stack.begin(), stack.end(), [&](const FrameName& frame) {
+    return is_named(frame, rule.selector.function);
+  });
+  return loop != stack.begin() && loop != stack.end() && matches(*loop, rule.loop);
 }
 
 bool contains(const std::vector<FrameName>& stack, const FrameRule& rule) {
@@ -49,19 +57,21 @@ bool contains(const std::vector<FrameName>& stack, const FrameRule& rule) {
 }
 
 bool innermost_is_selector(const std::vector<FrameName>& stack) {
-  return !stack.empty() && std::any_of(std::begin(kStackRules), std::end(kStackRules),
-                                       [&](const StackRule& rule) {
-                                         return matches(stack[0], rule.selector);
-                                       });
+  return !stack.empty() &&
+         std::any_of(std::begin(kStackRules), std::end(kStackRules),
+                     [&](const StackRule& rule) { return matches(stack[0], rule.selector); });
 }
 
 }  // namespace
 
 std::string_view runtime_name(RuntimeKind kind) {
   switch (kind) {
-    case RuntimeKind::asyncio: return "asyncio";
-    case RuntimeKind::uvloop: return "uvloop";
-    case RuntimeKind::none: break;
+    case RuntimeKind::asyncio:
+      return "asyncio";
+    case RuntimeKind::uvloop:
+      return "uvloop";
+    case RuntimeKind::none:
+      break;
   }
   return "none";
 }

@@ -26,8 +26,8 @@ struct EpollWait {
 };
 
 /// Whether that wait is the home wait of a loop, and of which kind. The stack decides: only a
-/// loop's selector stands directly under the loop's own frame; a client's private selector has
-/// library or application frames between. uvloop leaves no frames, so there the signature of libuv
+/// loop's selector is called by the loop's own frame; a client's private selector has library or
+/// application frames between. uvloop leaves no frames, so there the signature of libuv
 /// decides, in processes that have it.
 RuntimeKind judge_epoll_wait(const EpollWait& wait);
 
