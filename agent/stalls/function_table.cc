@@ -134,7 +134,8 @@ void FunctionTable::add_busy(const BusyShare& share, uint64_t now_ns) {
   entries_[{entry, share.cause}] += share.ns;
 }
 
-/// Of that cause, or, while it had no hold of that cause, of any other.
+/// Of that cause, or, while it had no hold of that cause, of any other: good for where the function
+/// is, not for what to do.
 const FunctionTable::Description* FunctionTable::description(const Function& function,
                                                              Cause cause) const {
   const auto exact = descriptions_.find({function, cause});
@@ -156,8 +157,10 @@ std::vector<FunctionSeries> FunctionTable::functions() const {
     if (const Description* shown = description(key.first, key.second)) {
       series.entry = shown->entry;
       series.line = shown->line;
-      series.leaf = shown->leaf;
-      series.advice = shown->advice;
+    }
+    if (const auto own = descriptions_.find(key); own != descriptions_.end()) {
+      series.leaf = own->second.leaf;
+      series.advice = own->second.advice;
     }
     all.push_back(std::move(series));
   }
