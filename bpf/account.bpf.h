@@ -117,8 +117,6 @@ static __always_inline void send_block(struct thread_state *thread, struct task_
 	struct ls_stack_event *event, *holder;
 	__u32 slot = thread->slot;
 
-	if (thread->status != THREAD_LOOP)
-		return;
 	if (length < min_block_ns) {
 		weight = sampled_weight(thread, length);
 		if (!weight)
@@ -171,7 +169,9 @@ static __always_inline void settle_off_cpu(struct thread_state *thread, struct l
 	add_busy(thread, slot, thread->off_cause, blocked);
 	add_busy(thread, slot, LS_RUNQUEUE, runqueue);
 	add_syscall(slot, thread->off_preempted ? LS_NO_SYSCALL : thread->off_syscall, blocked);
-	send_block(thread, task, blocked, runqueue);
+	/* Before the verdict it has no slot, and neither when the slot is another loop's by now. */
+	if (slot)
+		send_block(thread, task, blocked, runqueue);
 	thread->off_cpu = 0;
 	thread->accounted_ns += length;
 	if (slot) {

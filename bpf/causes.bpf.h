@@ -166,6 +166,12 @@ __noinline int reason_of_syscall(struct off_cpu_reason *reason, struct thread_st
 	return 0;
 }
 
+static __always_inline bool is_stopped(struct task_struct *task, __u32 state)
+{
+	return state & (TASK_STOPPED_STATE | TASK_TRACED_STATE | TASK_FROZEN_STATE) ||
+	       is_frozen(task);
+}
+
 /* States are masks (TASK_FREEZABLE may be set); preemption first, then stops, then the call. */
 static __always_inline void reason_for_leaving(struct off_cpu_reason *reason,
 					       struct thread_state *thread, struct task_struct *task,
@@ -182,7 +188,7 @@ static __always_inline void reason_for_leaving(struct off_cpu_reason *reason,
 		reason->cause = LS_RUNQUEUE;
 		return;
 	}
-	if (state & (TASK_STOPPED_STATE | TASK_TRACED_STATE | TASK_FROZEN_STATE) || is_frozen(task)) {
+	if (is_stopped(task, state)) {
 		reason->cause = LS_STOPPED;
 		return;
 	}

@@ -51,6 +51,11 @@ static __always_inline __u32 syscall_of(struct pt_regs *regs)
 {
 	return (__u32)BPF_CORE_READ(regs, orig_ax);
 }
+/* entry_64.S puts -ENOSYS there; the result replaces it before the work on the way back. */
+static __always_inline bool is_inside_syscall(struct pt_regs *regs)
+{
+	return (__s64)BPF_CORE_READ(regs, ax) == -38;
+}
 static __always_inline __u64 syscall_argument(struct pt_regs *regs, int which)
 {
 	switch (which) {
@@ -81,6 +86,11 @@ static __always_inline bool tick_in_user_mode(struct bpf_perf_event_data *ctx)
 static __always_inline __u32 syscall_of(struct pt_regs *regs)
 {
 	return (__u32)BPF_CORE_READ(regs, syscallno);
+}
+/* The registers do not tell. */
+static __always_inline bool is_inside_syscall(struct pt_regs *regs)
+{
+	return false;
 }
 static __always_inline __u64 syscall_argument(struct pt_regs *regs, int which)
 {

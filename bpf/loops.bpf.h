@@ -9,6 +9,7 @@
 #include "account.bpf.h"
 
 #define ASK_AGAIN_NS 1000000000ull /* an unanswered question is asked again after this */
+#define MAX_QUESTIONS 20 /* in that time */
 #define REJECTION_NS 10000000000ull /* a freed file object's address may come back as another's */
 
 static __always_inline bool is_same_process(struct task_struct *task, const struct ls_process *process)
@@ -189,6 +190,7 @@ static __always_inline void adopt_seed(struct thread_state *thread, struct task_
 	write_begin(slot);
 	thread->status = THREAD_LOOP;
 	thread->accounted_ns = thread->seed_ns;
+	slot->birth_ns = thread->birth_ns;
 	slot->accounted_ns = thread->seed_ns;
 	slot->phase = thread->phase;
 	if (thread->seed_in_turn) {
@@ -207,6 +209,9 @@ static __always_inline void adopt_seed(struct thread_state *thread, struct task_
 	} else {
 		thread->in_home_wait = 1;
 		slot->state = LS_SLOT_IDLE;
+		slot->turn_start_ns = 0;
+		slot->turn_flags = 0;
+		slot->turn_number = thread->turn_number;
 	}
 	write_end(slot);
 }
@@ -229,6 +234,13 @@ static __always_inline void ask_about_wait(struct thread_state *thread, struct t
 		thread->wait_run_delay = run_delay_of(task);
 		return;
 	}
+	/* A thread that makes an epoll for each of its calls is no loop; a loop can wait a second. */
+	if (now - thread->questions_since_ns > ASK_AGAIN_NS) {
+		thread->questions_since_ns = now;
+		thread->questions = 0;
+	}
+	if (++thread->questions > MAX_QUESTIONS)
+		return;
 	if (!learn_process(thread, task, process)) {
 		count_walk_error(LS_WALK_NO_TLS);
 		return;
@@ -366,34 +378,30 @@ static __noinline int on_fd_close(__s32 fd)
 	return 0;
 }
 
-/* Whether the thread is in its home wait, by its registers. */
-static __always_inline bool is_in_home_wait(const struct thread_state *thread,
-					    struct task_struct *task)
-{
-	struct pt_regs *regs = user_regs_of(task);
-	__u32 number = syscall_of(regs), *rule;
-
-	rule = bpf_map_lookup_elem(&syscall_rules, &number);
-	return rule && *rule == LS_RULE_EPOLL &&
-	       (__u64)task_file(task, (__s32)syscall_argument(regs, 0)) == thread->home_file;
-}
-
 /*
  * A boundary hook may be skipped (the kernel does not run a tracing program inside another; with
- * full preemption that can be any other's). The next sleep shows where the thread really is.
+ * full preemption that can be any other's). The next sleep shows where the thread really is. A
+ * thread that stops on its way back from the call still has the call in its registers.
  */
 static __always_inline void heal_boundary(struct thread_state *thread, struct ls_slot *slot,
 					  struct task_struct *task, __u64 now)
 {
-	bool in_home_wait = is_in_home_wait(thread, task);
+	struct pt_regs *regs = user_regs_of(task);
+	__u32 number = syscall_of(regs), *rule;
+	bool names_home;
 
-	if (!thread->home_file || in_home_wait == (bool)thread->in_home_wait)
+	if (!thread->home_file)
 		return;
-	count_loss(LS_LOST_BOUNDARY);
-	if (in_home_wait)
+	rule = bpf_map_lookup_elem(&syscall_rules, &number);
+	names_home = rule && *rule == LS_RULE_EPOLL &&
+		     (__s32)syscall_argument(regs, 0) == thread->home_fd;
+	if (thread->in_turn && names_home && is_inside_syscall(regs)) {
+		count_loss(LS_LOST_BOUNDARY);
 		enter_home_wait(thread, slot, task, now);
-	else
+	} else if (thread->in_home_wait && !names_home) {
+		count_loss(LS_LOST_BOUNDARY);
 		leave_home_wait(thread, slot, task, 0, now);
+	}
 }
 
 static __always_inline void on_switch_out(struct task_struct *task, bool preempted, __u32 state,
@@ -416,7 +424,7 @@ static __always_inline void on_switch_out(struct task_struct *task, bool preempt
 		return;
 	}
 	slot = thread->status == THREAD_LOOP ? slot_of(thread) : NULL;
-	if (slot && !preempted && state)
+	if (slot && !preempted && state && !is_stopped(task, state))
 		heal_boundary(thread, slot, task, now);
 	if (thread->in_turn) {
 		leave_cpu(thread, slot, task, preempted, state, now);
@@ -473,9 +481,6 @@ static __always_inline void plant_seed(struct thread_state *thread, struct task_
 
 	if (!process || process->kind != LS_PROCESS_PYTHON)
 		return;
-	/* It has entered another wait since, and asks for itself. */
-	if (thread->wait_enter_ns > seed->time_ns)
-		return;
 	learn_process(thread, task, process);
 	if (seed->home_fd >= 0)
 		home = task_file(task, seed->home_fd);
@@ -497,7 +502,9 @@ static __always_inline void plant_seed(struct thread_state *thread, struct task_
 	thread->off_syscall = number < LS_MAX_SYSCALLS ? number : LS_NO_SYSCALL;
 	thread->off_fd_kind = LS_FD_NONE;
 	/* It moved on since user space looked: then all that is known is where it is now. */
-	thread->seed_ns = thread->seed_in_turn == seed->in_turn ? seed->time_ns : bpf_ktime_get_ns();
+	thread->seed_ns = seed->time_ns;
+	if (thread->seed_in_turn != seed->in_turn || thread->wait_enter_ns > seed->time_ns)
+		thread->seed_ns = bpf_ktime_get_ns();
 	thread->birth_ns = thread->seed_ns;
 	/* Its own hook may have asked about it meanwhile. */
 	__sync_val_compare_and_swap(&thread->status, THREAD_NEW, THREAD_SEEDED);

@@ -41,6 +41,8 @@ struct thread_state {
 
 	__u64 asked_ns; /* when user space was last asked about this thread */
 	__u64 question; /* number of the question that is open */
+	__u64 questions_since_ns;
+	__u32 questions;
 	__u64 candidate_file;
 	__u64 candidate_idle_ns;
 	__s32 candidate_fd;
