@@ -41,6 +41,13 @@ each_case = pytest.mark.parametrize("case", CASES, ids=str)
 each_own = pytest.mark.parametrize("case", [case for case in CASES if case.name != "gil"], ids=str)
 
 
+def was_stolen(hold):
+    """Whether the hypervisor (or an interrupt) had the CPU for a part of a hold that only computes:
+    the thread's clock leaves that out, and the agent, which measures wall time on a CPU, cannot."""
+    wall_ns = hold["end_ns"] - hold["start_ns"]
+    return wall_ns - hold["runqueue_ns"] - hold["cpu_ns"] > 0.002 * wall_ns
+
+
 def matches_of(run):
     return matching.match(run.long_holds(), run.records)
 
@@ -60,8 +67,9 @@ def test_blames_the_right_function(case, loop_kind, run_of, observed):
 def test_names_the_cause(case, loop_kind, run_of, observed):
     matches = [match for match in matches_of(run_of(case, loop_kind, "broken")) if match.record]
     causes = [max(match.record["holds"], key=lambda hold: hold["seconds"])["cause"]
-              for match in matches if match.record["holds"]]
-    other = [cause for cause in causes if cause not in case.causes]
+              for match in matches]
+    other = [match.record["causes"] for match, cause in zip(matches, causes)
+             if cause not in case.causes]
     observed(case, loop_kind, cause=statistics.mode(causes) if causes else "-")
     assert len(other) <= len(causes) // 100 and causes, other
 
@@ -90,7 +98,7 @@ def test_measures_the_duration(case, loop_kind, run_of, observed):
               for match in matches}
     worst = max(errors.values(), key=abs, default=0)
     observed(case, loop_kind, worst_ms=worst * 1e3)
-    off = [(match.hold_seconds, match.record["duration_seconds"]) for match in matches
+    off = [(match.hold, match.record) for match in matches
            if abs(errors[match.hold["turn"]]) > max(0.05 * match.hold_seconds, 0.002)]
     assert matches and not off
 
@@ -107,6 +115,10 @@ def test_causes_add_up_to_the_turn(case, loop_kind, run_of, observed):
 def test_cpu_agrees_with_the_threads_clock(case, loop_kind, run_of, observed):
     """The thread's clock is the victim's CLOCK_THREAD_CPUTIME_ID over the hold."""
     matches = [match for match in matches_of(run_of(case, loop_kind, "broken")) if match.record]
+    if case.cpu == "pure":
+        matches = [match for match in matches if not was_stolen(match.hold)]
+        if len(matches) < 10:
+            pytest.skip("the hypervisor took the CPU away in nearly every hold")
     own_seconds = sum(match.hold["cpu_ns"] for match in matches) / 1e9
     # gc is the sampled share of cpu inside the cyclic collector.
     measured = sum(match.record["causes"].get(cause, 0) for match in matches

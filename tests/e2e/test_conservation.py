@@ -33,6 +33,7 @@ def interval(case, loop_kind, agent):
             looks.append(((asked + time.monotonic()) / 2, scrape))
             time.sleep(pause)
         victim.process.kill()
+        victim.process.wait()
     (then, before), (now, after) = looks
     yield now - then, Change(before, after), {"process": case.script, "runtime": loop_kind}
 

@@ -106,6 +106,6 @@ def test_metrics_are_clean(agent):
 def test_ends_on_sigterm_with_success(privileged):
     with Agent() as agent:
         programs = agent.programs()
-        assert programs, "bpftool shows no program of the agent"
+        assert programs, "the agent holds no BPF program"
         agent.stop()
         assert agent.process.returncode == 0

@@ -147,7 +147,7 @@ def test_killed_agent_leaves_no_program(privileged, agent_binary, loop_kind):
         victim.hear("ready")
         agent.wait_for_loop(victim.pid)
         programs = agent.programs()
-        assert programs, "bpftool shows no program of the agent"
+        assert programs, "the agent holds no BPF program"
         agent.process.send_signal(signal.SIGKILL)
         agent.process.wait(10)
         waiting.until(lambda: not programs_alive(programs), 10, "the agent's programs are gone")

@@ -83,6 +83,7 @@ class Victim:
         self._options = dict(pair.split("=", 1) for pair in arguments.option)
         self._truth_path = arguments.truth
         self._truth = []
+        self._last_hold = None
         self._words = asyncio.Queue()
         self._watch_beat = arguments.heartbeat
         self._worst_beat_ns = 0
@@ -104,22 +105,28 @@ class Victim:
             yield choice
 
     async def turn(self, coroutine):
-        """Runs it as a task, as a server runs its endpoint, so that it starts a turn of its own."""
-        return await asyncio.get_running_loop().create_task(coroutine)
+        """Runs it as a task, as a server runs its endpoint, so that it starts a turn of its own.
+        The book-keeping is left to the turn after it, so that turn and hold are of one length."""
+        waited_ns = self._run_queue.waited_ns()
+        await asyncio.get_running_loop().create_task(coroutine)
+        if self._last_hold:
+            self._log(*self._last_hold, self._run_queue.waited_ns() - waited_ns)
+        self._last_hold = None
 
     @contextlib.contextmanager
     def hold(self, function, parts=None):
-        """Measures the body and logs it as a hold by `function`."""
-        start_waited_ns = self._run_queue.waited_ns()
+        """Measures the body, the one hold of its turn, as a hold by `function`."""
         start_cpu_ns = time.thread_time_ns()
         start_ns = time.monotonic_ns()
         yield
         end_ns = time.monotonic_ns()
-        end_cpu_ns = time.thread_time_ns()
-        self.log_hold(function, start_ns, end_ns, end_cpu_ns - start_cpu_ns,
-                      self._run_queue.waited_ns() - start_waited_ns, parts)
+        self._last_hold = (function, parts, start_ns, end_ns, time.thread_time_ns() - start_cpu_ns)
 
-    def log_hold(self, function, start_ns, end_ns, cpu_ns=0, runqueue_ns=0, parts=None):
+    def held(self, function, start_ns, end_ns):
+        """A hold that was measured elsewhere, while another thread computed."""
+        self._last_hold = (function, None, start_ns, end_ns, 0)
+
+    def _log(self, function, parts, start_ns, end_ns, cpu_ns, runqueue_ns):
         self._truth.append({
             "kind": "hold",
             "turn": len(self._truth),

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Running a victim: its conversation over standard streams, and its truth log."""
 
+import contextlib
 import json
 import os
 import queue
@@ -52,7 +53,8 @@ class Talker:
     def __exit__(self, *_):
         self.process.kill()
         self.process.wait()
-        self.process.stdin.close()
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.close()
 
 
 class Victim(Talker):
@@ -72,7 +74,7 @@ class Victim(Talker):
             return [json.loads(line) for line in log]
 
     def __exit__(self, *problem):
-        if problem[0] is None:
+        if problem[0] is None and self.process.poll() is None:
             self.tell("end")
             try:
                 self.process.wait(10)
