@@ -48,7 +48,10 @@ std::optional<ls_stack_event> view_stack(std::span<const std::byte> record) {
   ls_stack_event event;
   std::memcpy(&event, record.data(), std::min(record.size(), sizeof event));
   const std::size_t held = (std::min(record.size(), sizeof event) - kHead) / sizeof(ls_frame);
-  event.frame_count = std::min<uint32_t>(event.frame_count, static_cast<uint32_t>(held));
+  if (event.frame_count > held) {
+    event.frame_count = static_cast<uint32_t>(held);
+    event.walk_error = LS_WALK_TRUNCATED;
+  }
   return event;
 }
 
@@ -168,11 +171,17 @@ stalls::LoopAccount decode_slot(const ls_slot& slot) {
   account.stall_ns = to_by_cause(slot.stall_ns);
   account.ready_events = slot.ready_events;
   account.delayed_events = slot.delayed_events;
+  uint64_t other_ns = slot.syscall_other_ns;
   for (const ls_syscall_time& entry : slot.syscalls) {
     if (entry.number_plus_one == 0 || entry.blocked_ns == 0) continue;
-    account.syscalls.push_back({syscall_name(entry.number_plus_one - 1), entry.blocked_ns});
+    const std::string_view name = syscall_name(entry.number_plus_one - 1);
+    if (name.empty()) {
+      other_ns += entry.blocked_ns;  // not of this architecture's own table: 32-bit callers
+    } else {
+      account.syscalls.push_back({name, entry.blocked_ns});
+    }
   }
-  if (slot.syscall_other_ns != 0) account.syscalls.push_back({"~other", slot.syscall_other_ns});
+  if (other_ns != 0) account.syscalls.push_back({"~other", other_ns});
   return account;
 }
 
