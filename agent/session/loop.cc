@@ -7,7 +7,7 @@
 namespace loopstall::session {
 namespace {
 
-// A turn of 10 s that blocks every millisecond; beyond that its holds are extrapolated.
+// A turn of 10 s that blocks every millisecond; what blocks after that is ~unsampled.
 constexpr std::size_t kMaxSamplesPerTurn = 10'000;
 constexpr std::size_t kMaxUnclaimed = 100'000;
 constexpr std::size_t kMaxFinished = 10'000;
@@ -96,7 +96,7 @@ std::optional<FinishedTurn> Loop::take_finished(uint64_t now_ns) {
   FinishedTurn& next = finished_.front();
   if (!all_known(next)) return std::nullopt;
   if (next.ended.is_stall && !next.delayed_events && !has_ended() &&
-      now_ns - next.end_ns < kDelayedDeadlineNs) {
+      now_ns < next.end_ns + kDelayedDeadlineNs) {
     return std::nullopt;
   }
   FinishedTurn taken = std::move(next);

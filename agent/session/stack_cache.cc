@@ -46,17 +46,20 @@ SeenStackPtr StackCache::intern(uint32_t pid, stacks::RawStack&& raw, uint64_t n
 }
 
 void StackCache::answer(uint64_t stack_id, stalls::KnownStackPtr known) {
-  const auto found = asked_.find(stack_id);
-  if (found == asked_.end()) return;
-  found->second->known = std::move(known);
-  asked_.erase(found);
+  for (Waiting* waiting : {&asked_, &late_}) {
+    const auto found = waiting->find(stack_id);
+    if (found == waiting->end()) continue;
+    found->second->known = std::move(known);
+    waiting->erase(found);
+    return;
+  }
 }
 
 uint64_t StackCache::expire(uint64_t now_ns) {
   uint64_t expired = 0;
   while (!asked_.empty() && now_ns - asked_.begin()->second->asked_ns > kDeadlineNs) {
     asked_.begin()->second->known = stalls::reserved_stack(stacks::kUnknown);
-    asked_.erase(asked_.begin());
+    late_.insert(asked_.extract(asked_.begin()));
     ++expired;
   }
   return expired;

@@ -29,7 +29,8 @@ class StackCache {
   /// Never null. A stack without frames is ~unknown at once.
   SeenStackPtr intern(uint32_t pid, stacks::RawStack&& raw, uint64_t now_ns);
   void answer(uint64_t stack_id, stalls::KnownStackPtr known);
-  /// Stacks that have waited longer than the deadline become ~unknown; returns how many.
+  /// Stacks that have waited longer than the deadline become ~unknown, until their answer comes;
+  /// returns how many.
   uint64_t expire(uint64_t now_ns);
   void forget(uint32_t pid);
 
@@ -39,9 +40,12 @@ class StackCache {
   };
   using OfProcess = std::unordered_map<stacks::RawStack, std::shared_ptr<SeenStack>, Hash>;
 
+  using Waiting = std::map<uint64_t, std::shared_ptr<SeenStack>>;
+
   Resolver& resolver_;
   std::unordered_map<uint32_t, OfProcess> processes_;
-  std::map<uint64_t, std::shared_ptr<SeenStack>> asked_;  // by id, which grows with time
+  Waiting asked_;  // by id, which grows with time
+  Waiting late_;   // past the deadline; no more than the resolver's requests
   uint64_t next_id_ = 1;
 };
 

@@ -5,7 +5,9 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <climits>
 #include <cstring>
 #include <utility>
 
@@ -15,7 +17,8 @@ namespace loopstall::session {
 namespace {
 
 constexpr std::size_t kMaxQueued = 10'000;
-constexpr int kStopGraceMs = 1'000;
+constexpr std::chrono::seconds kStopGrace{1};
+constexpr int kPollMs = 100;
 
 }  // namespace
 
@@ -48,17 +51,22 @@ void StallLog::write(std::shared_ptr<const stalls::StallRecord> record) {
   wake_.notify_one();
 }
 
-bool StallLog::write_line(const std::string& line, std::stop_token stop) {
+bool StallLog::is_out_of_time(const std::stop_token& stop) {
+  if (!stop.stop_requested()) return false;
+  const auto now = std::chrono::steady_clock::now();
+  if (!give_up_) give_up_ = now + kStopGrace;
+  return now >= *give_up_;
+}
+
+bool StallLog::write_line(const std::string& line, const std::stop_token& stop) {
   std::size_t written = 0;
-  int waited_ms = 0;
   while (written < line.size()) {
+    if (is_out_of_time(stop)) return false;
     pollfd ready{fd_, POLLOUT, 0};
-    const int step_ms = 100;
-    if (poll(&ready, 1, step_ms) == 0) {
-      if (stop.stop_requested() && (waited_ms += step_ms) >= kStopGraceMs) return false;
-      continue;
-    }
-    const ssize_t size = ::write(fd_, line.data() + written, line.size() - written);
+    if (poll(&ready, 1, kPollMs) <= 0) continue;
+    // A pipe that is ready takes this much without blocking.
+    const std::size_t part = std::min<std::size_t>(line.size() - written, PIPE_BUF);
+    const ssize_t size = ::write(fd_, line.data() + written, part);
     if (size < 0 && errno != EINTR && errno != EAGAIN) {
       base::log_warning("cannot write the stall log: {}", std::strerror(errno));
       return false;
@@ -80,7 +88,7 @@ void StallLog::run(std::stop_token stop) {
     }
     if (!write_line(stalls::to_json(*record) + "\n", stop)) {
       suppressed_.fetch_add(1, std::memory_order_relaxed);
-      if (stop.stop_requested()) return;
+      if (is_out_of_time(stop)) return;
     }
   }
 }

@@ -2,11 +2,13 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 
@@ -33,7 +35,8 @@ class StallLog {
  private:
   StallLog(base::UniqueFd file, int fd);
   void run(std::stop_token stop);
-  bool write_line(const std::string& line, std::stop_token stop);
+  bool write_line(const std::string& line, const std::stop_token& stop);
+  bool is_out_of_time(const std::stop_token& stop);
 
   base::UniqueFd file_;  // none for standard output
   int fd_;
@@ -41,6 +44,7 @@ class StallLog {
   std::condition_variable_any wake_;
   std::deque<std::shared_ptr<const stalls::StallRecord>> queue_;  // guarded by mutex_
   std::atomic<uint64_t> suppressed_{0};
+  std::optional<std::chrono::steady_clock::time_point> give_up_;  // touched by thread_ only
   std::jthread thread_;
 };
 

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <utility>
 
+#include "base/proportion.h"
 #include "stalls/advice.h"
 
 namespace loopstall::session {
@@ -18,15 +19,18 @@ std::vector<stalls::StallSyscall> blocked_syscalls(const stalls::Turn& turn) {
   std::map<std::pair<std::string_view, std::string_view>, uint64_t> blocked;
   for (const stalls::BlockSample& block : turn.blocks) {
     if (block.syscall.empty() || block.blocked_ns == 0) continue;
-    const uint64_t ns = block.weight_ns == 0 ? block.blocked_ns : block.weight_ns;
+    // A weight stands for short spans like this one, their waits for a CPU included.
+    const uint64_t ns = block.weight_ns == 0 ? block.blocked_ns
+                                             : base::proportion(block.weight_ns, block.blocked_ns,
+                                                                block.length_ns());
     blocked[{block.syscall, block.fd_kind}] += ns;
   }
   std::vector<stalls::StallSyscall> syscalls;
   for (const auto& [call, ns] : blocked) {
     syscalls.push_back({std::string(call.first), std::string(call.second), ns});
   }
-  std::sort(syscalls.begin(), syscalls.end(),
-            [](const auto& a, const auto& b) { return a.blocked_ns > b.blocked_ns; });
+  std::stable_sort(syscalls.begin(), syscalls.end(),
+                   [](const auto& a, const auto& b) { return a.blocked_ns > b.blocked_ns; });
   return syscalls;
 }
 

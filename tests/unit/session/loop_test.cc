@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "session/loop.h"
+
+#include <gtest/gtest.h>
+
+namespace loopstall::session {
+namespace {
+
+using stalls::Cause;
+
+constexpr uint64_t kMs = 1'000'000;
+constexpr uint64_t kSecond = 1'000 * kMs;
+constexpr uint64_t kTickNs = 10 * kMs;
+
+std::shared_ptr<SeenStack> unnamed() { return std::make_shared<SeenStack>(); }
+
+stalls::KnownStackPtr stack_of(std::string function) {
+  stalls::KnownStack known;
+  known.attribution.function = std::move(function);
+  known.attribution.file = "app.py";
+  return std::make_shared<const stalls::KnownStack>(std::move(known));
+}
+
+std::shared_ptr<SeenStack> named(std::string function) {
+  auto seen = unnamed();
+  seen->known = stack_of(std::move(function));
+  return seen;
+}
+
+probes::EventOrigin at(uint64_t turn, uint64_t time_ns = kSecond) {
+  return {1, 1, 100, 101, time_ns, turn};
+}
+
+probes::BlockEnded block(uint64_t blocked_ns) {
+  return {1, blocked_ns, 0, 0, Cause::network, "recvfrom", "socket", {}};
+}
+
+probes::TurnEnded ended(bool is_stall = false) {
+  probes::TurnEnded turn;
+  turn.start_ns = 7;
+  turn.serving = true;
+  turn.is_stall = is_stall;
+  turn.dominant = Cause::network;
+  turn.cause_ns[stalls::index(Cause::network)] = 20 * kMs;
+  return turn;
+}
+
+class LoopTest : public ::testing::Test {
+ protected:
+  uint64_t busy_of(std::string_view function) {
+    stalls::LoopAccount account;
+    account.activity = stalls::LoopActivity::idle;
+    account.accounted_ns = kSecond;
+    account.busy_ns.fill(kSecond);
+    loop_.update(account, kSecond);
+    loop_.update(account, kSecond);
+    uint64_t total = 0;
+    for (const auto& series : service_.snapshot().functions) {
+      if (series.function == function) total += series.busy_ns;
+    }
+    return total;
+  }
+
+  stalls::ServiceTable table_{{}, 100};
+  stalls::Service& service_ = table_.service({"app", "asyncio", "", "", ""});
+  Loop loop_{{100, 101, 1}, 1, 1, nullptr, {"app", "asyncio", "", "", ""}, service_};
+};
+
+TEST_F(LoopTest, ATurnIsTakenWithItsSamplesAndTheirNames) {
+  loop_.add_block(at(5), block(20 * kMs), named("ask"));
+  loop_.add_tick(at(5), {"read", {}}, named("compute"));
+  loop_.finish_turn(at(5, 2 * kSecond), ended());
+  const auto finished = loop_.take_finished(2 * kSecond);
+  ASSERT_TRUE(finished);
+  const stalls::Turn turn = named_turn(*finished);
+  EXPECT_EQ(turn.start_ns, 7u);
+  EXPECT_EQ(turn.end_ns, 2 * kSecond);
+  EXPECT_TRUE(turn.serving);
+  ASSERT_EQ(turn.blocks.size(), 1u);
+  EXPECT_EQ(turn.blocks[0].blocked_ns, 20 * kMs);
+  EXPECT_EQ(turn.blocks[0].cause, Cause::network);
+  EXPECT_EQ(turn.blocks[0].syscall, "recvfrom");
+  EXPECT_EQ(turn.blocks[0].fd_kind, "socket");
+  EXPECT_EQ(turn.blocks[0].stack->attribution.function, "ask");
+  ASSERT_EQ(turn.ticks.size(), 1u);
+  EXPECT_EQ(turn.ticks[0].syscall, "read");
+  EXPECT_EQ(turn.ticks[0].stack->attribution.function, "compute");
+  EXPECT_FALSE(loop_.take_finished(2 * kSecond));
+}
+
+TEST_F(LoopTest, ATurnWaitsForTheNamesOfAllItsStacks) {
+  auto late = unnamed();
+  loop_.add_block(at(5), block(kMs), named("ask"));
+  loop_.add_block(at(5), block(kMs), late);
+  loop_.finish_turn(at(5), ended());
+  EXPECT_FALSE(loop_.take_finished(100 * kSecond));
+  EXPECT_TRUE(loop_.has_unfinished_work());
+  late->known = stack_of("late");
+  EXPECT_TRUE(loop_.take_finished(100 * kSecond));
+}
+
+TEST_F(LoopTest, TurnsAreTakenInTheirOrder) {
+  auto late = unnamed();
+  loop_.add_block(at(5), block(kMs), late);
+  loop_.finish_turn(at(5), ended());
+  loop_.finish_turn(at(6), ended());
+  EXPECT_FALSE(loop_.take_finished(kSecond)) << "an older turn waits";
+  late->known = stack_of("late");
+  EXPECT_EQ(loop_.take_finished(kSecond)->number, 5u);
+  EXPECT_EQ(loop_.take_finished(kSecond)->number, 6u);
+}
+
+TEST_F(LoopTest, ASamplesTurnIsTheOneThatItWasSeenIn) {
+  loop_.add_block(at(5), block(1 * kMs), named("five"));
+  loop_.add_block(at(6), block(2 * kMs), named("six"));
+  loop_.finish_turn(at(5), ended());
+  loop_.finish_turn(at(6), ended());
+  const stalls::Turn five = named_turn(*loop_.take_finished(kSecond));
+  ASSERT_EQ(five.blocks.size(), 1u);
+  EXPECT_EQ(five.blocks[0].blocked_ns, 1 * kMs);
+  EXPECT_EQ(named_turn(*loop_.take_finished(kSecond)).blocks.size(), 1u);
+}
+
+TEST_F(LoopTest, SamplesOfATurnWhoseEndWasLostAreNotGivenToAnother) {
+  loop_.add_block(at(5), block(1 * kMs), named("five"));
+  loop_.finish_turn(at(6), ended());
+  EXPECT_TRUE(named_turn(*loop_.take_finished(kSecond)).blocks.empty());
+  loop_.finish_turn(at(5), ended());
+  EXPECT_TRUE(named_turn(*loop_.take_finished(kSecond)).blocks.empty());
+}
+
+TEST_F(LoopTest, AStallWaitsForItsDelayedEvents) {
+  loop_.finish_turn(at(5, 10 * kSecond), ended(true));
+  EXPECT_FALSE(loop_.take_finished(10 * kSecond + 999 * kMs));
+  loop_.set_delayed(4, 1);
+  EXPECT_FALSE(loop_.take_finished(10 * kSecond + 999 * kMs));
+  loop_.set_delayed(5, 3);
+  const auto finished = loop_.take_finished(10 * kSecond);
+  ASSERT_TRUE(finished);
+  EXPECT_EQ(finished->delayed_events, 3u);
+}
+
+TEST_F(LoopTest, AStallGoesWithoutThemAfterASecondOrAtItsLoopsEnd) {
+  loop_.finish_turn(at(5, 10 * kSecond), ended(true));
+  loop_.finish_turn(at(6, 10 * kSecond), ended(true));
+  const auto finished = loop_.take_finished(11 * kSecond);
+  ASSERT_TRUE(finished);
+  EXPECT_FALSE(finished->delayed_events);
+  EXPECT_FALSE(loop_.take_finished(10 * kSecond));
+  loop_.mark_ended(10 * kSecond);
+  EXPECT_TRUE(loop_.take_finished(10 * kSecond));
+}
+
+TEST_F(LoopTest, AStallThatEndedAfterNowWasReadStillWaits) {
+  loop_.finish_turn(at(5, 10 * kSecond), ended(true));
+  EXPECT_FALSE(loop_.take_finished(10 * kSecond - 1));
+}
+
+TEST_F(LoopTest, ClaimsComeInOrderOnceTheirStacksAreKnown) {
+  auto late = unnamed();
+  loop_.add_block(at(5), block(20 * kMs), named("ask"));
+  loop_.add_block(at(5), block(30 * kMs), late);
+  loop_.add_tick(at(5), {}, named("compute"));
+  loop_.claim_known(kTickNs);
+  EXPECT_TRUE(loop_.has_unfinished_work());
+  EXPECT_EQ(busy_of("compute"), 0u);
+  late->known = stack_of("late");
+  loop_.claim_known(kTickNs);
+  EXPECT_FALSE(loop_.has_unfinished_work());
+}
+
+TEST_F(LoopTest, EachSampleIsClaimedOnce) {
+  for (int i = 0; i < 20; ++i) loop_.add_block(at(5), block(10 * kMs), named("ask"));
+  for (int i = 0; i < 3; ++i) loop_.claim_known(kTickNs);
+  EXPECT_EQ(busy_of("ask"), 200 * kMs);
+}
+
+TEST_F(LoopTest, SamplesOfATurnAreBounded) {
+  const auto seen = named("ask");
+  for (int i = 0; i < 30'000; ++i) loop_.add_block(at(5), block(1), seen);
+  loop_.finish_turn(at(5), ended());
+  EXPECT_EQ(loop_.take_finished(kSecond)->samples.size(), 10'000u);
+}
+
+TEST_F(LoopTest, ShowsWhereItsTurnWasSeenLast) {
+  EXPECT_EQ(loop_.seen_in_turn(), nullptr);
+  const auto seen = named("ask");
+  loop_.add_block(at(5), block(1), named("before"));
+  loop_.see_in_turn(6, seen);
+  EXPECT_EQ(loop_.seen_in_turn(), seen);
+  EXPECT_EQ(loop_.seen_turn_number(), 6u);
+}
+
+TEST_F(LoopTest, TheHolderIsForTheNextBlockOnly) {
+  const auto holder = named("holder");
+  loop_.set_holder(holder);
+  EXPECT_EQ(loop_.take_holder(), holder);
+  EXPECT_EQ(loop_.take_holder(), nullptr);
+}
+
+TEST_F(LoopTest, EndsOnce) {
+  EXPECT_FALSE(loop_.has_ended());
+  loop_.mark_ended(5);
+  loop_.mark_ended(9);
+  EXPECT_EQ(loop_.ended_ns(), 5u);
+}
+
+}  // namespace
+}  // namespace loopstall::session
