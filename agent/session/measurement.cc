@@ -115,7 +115,9 @@ void Measurement::learn(Inspected&& inspected) {
 void Measurement::drop_if_replaced(const Inspected& inspected) {
   const auto pid = static_cast<pid_t>(inspected.pid);
   const auto stat = procfs_.stat(pid);
-  const bool is_same = stat && stat->start_boot_ns == inspected.start_boot_ns &&
+  // A zombie still has its start time.
+  const bool is_alive = stat && stat->state != 'Z' && stat->state != 'X';
+  const bool is_same = is_alive && stat->start_boot_ns == inspected.start_boot_ns &&
                        procfs_.exe(pid).value_or(std::string()) == inspected.exe;
   if (is_same) return;
   probes_.forget(pid);
@@ -135,7 +137,8 @@ void Measurement::drop_process(uint32_t pid) {
 void Measurement::sweep_processes() {
   std::vector<uint32_t> gone;
   for (const auto& [pid, process] : processes_) {
-    if (!procfs_.stat(static_cast<pid_t>(pid))) gone.push_back(pid);
+    const auto stat = procfs_.stat(static_cast<pid_t>(pid));
+    if (!stat || stat->state == 'Z' || stat->state == 'X') gone.push_back(pid);
   }
   for (const uint32_t pid : gone) drop_process(pid);
 }
