@@ -47,8 +47,10 @@ def options_of(case, peers, dsn, scratch):
     return options
 
 
-def run_together(case, loops, form, options, agent=None, cgroup=None, heartbeat=False, holds=None):
-    """Runs the case under each of the loops at once. Returns {loop: Run}."""
+def run_together(case, loops, form, options, agent=None, cgroup=None, heartbeat=False, holds=None,
+                 idle_first=0):
+    """Runs the case under each of the loops at once. Returns {loop: Run}. idle_first: seconds
+    between the agent's first word of the loop and the first look at its account."""
     rounds = holds or (case.holds if form == "broken" else min(case.holds, MENDED_ROUNDS))
     with contextlib.ExitStack() as alive:
         victims = {loop: alive.enter_context(Victim(case.script, case.name, loop, form, rounds,
@@ -58,6 +60,7 @@ def run_together(case, loops, form, options, agent=None, cgroup=None, heartbeat=
         if agent:
             for victim in victims.values():
                 agent.wait_for_loop(victim.pid)
+        time.sleep(idle_first)
         before = _look(agent, victims)
         started = time.monotonic()
         for victim in victims.values():
@@ -80,9 +83,11 @@ def _look(agent, victims):
 
 
 def _service(agent, pid):
-    for service in agent.api("loops")["services"]:
+    """The process's service, with the time of the snapshot that it is from."""
+    answer = agent.api("loops")
+    for service in answer["services"]:
         if any(loop["pid"] == pid for loop in service["loops"]):
-            return service
+            return service | {"wall_time": answer["wall_time"]}
     raise AssertionError(f"process {pid} is no longer listed")
 
 
