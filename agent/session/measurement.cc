@@ -2,6 +2,7 @@
 #include "session/measurement.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "base/log.h"
@@ -386,6 +387,9 @@ void Measurement::read_accounts() {
     }
   }
   for (const uint32_t slot : over) release(slot);
+  std::set<const stalls::Service*> in_use;
+  for (const auto& [slot, loop] : loops_) in_use.insert(&loop->ledger().service());
+  services_.expire(in_use, now_ns);
 }
 
 void Measurement::look_into_turn(Loop& loop) {

@@ -97,6 +97,7 @@ FunctionTable::Series& FunctionTable::series(const Function& function, Cause cau
       return series_[{{std::string(stacks::kOther), ""}, cause}];
     }
     --budget_.left;
+    ++granted_;
   }
   return series_[{function, cause}];
 }

@@ -36,6 +36,10 @@ struct FunctionLimits {
 class FunctionTable {
  public:
   FunctionTable(FunctionLimits limits, SeriesBudget& budget) : limits_(limits), budget_(budget) {}
+  /// Gives its series back to the budget.
+  ~FunctionTable() { budget_.left += granted_; }
+  FunctionTable(const FunctionTable&) = delete;
+  FunctionTable& operator=(const FunctionTable&) = delete;
 
   /// One function's part of a finished serving turn; `advice` may be empty.
   void observe_hold(const Hold& hold, std::string advice, uint64_t now_ns);
@@ -78,6 +82,7 @@ class FunctionTable {
 
   FunctionLimits limits_;
   SeriesBudget& budget_;
+  std::size_t granted_ = 0;  // series taken from the budget
   std::set<Function> admitted_;
   std::map<Function, Candidate> candidates_;
   std::map<std::pair<Function, Cause>, Series> series_;

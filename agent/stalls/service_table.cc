@@ -9,6 +9,9 @@ namespace loopstall::stalls {
 namespace {
 
 constexpr uint64_t kUtilizationWindowNs = 60'000'000'000;
+// Longer than any scrape interval in use, and than most restarts of a container.
+constexpr uint64_t kGraceNs = 600'000'000'000;
+constexpr std::size_t kMaxUnused = 200;
 constexpr uint64_t kUtilizationStepNs = 1'000'000'000;
 
 uint64_t grown(uint64_t now, uint64_t before) { return now > before ? now - before : 0; }
@@ -48,6 +51,21 @@ Service& ServiceTable::service(const loops::LoopLabels& labels) {
   auto& slot = services_[labels];
   if (!slot) slot = std::make_unique<Service>(labels, limits_, budget_);
   return *slot;
+}
+
+void ServiceTable::expire(const std::set<const Service*>& in_use, uint64_t now_ns) {
+  std::vector<std::pair<uint64_t, loops::LoopLabels>> unused;
+  for (const auto& [labels, service] : services_) {
+    if (in_use.contains(service.get()) || service->used_ns() == 0) service->mark_used(now_ns);
+    if (!in_use.contains(service.get())) unused.emplace_back(service->used_ns(), labels);
+  }
+  std::sort(unused.begin(), unused.end());
+  std::size_t too_many = unused.size() > kMaxUnused ? unused.size() - kMaxUnused : 0;
+  for (const auto& [used_ns, labels] : unused) {
+    if (too_many == 0 && now_ns - used_ns < kGraceNs) break;
+    services_.erase(labels);
+    if (too_many > 0) --too_many;
+  }
 }
 
 void UtilizationWindow::add(uint64_t now_ns, uint64_t busy_total_ns, uint64_t idle_total_ns) {

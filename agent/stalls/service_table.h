@@ -5,6 +5,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,13 +34,17 @@ class Service {
   /// Totals and function series; the caller adds the live loops.
   ServiceSnapshot snapshot() const;
 
+  void mark_used(uint64_t now_ns) { used_ns_ = now_ns; }
+  uint64_t used_ns() const { return used_ns_; }
+
  private:
+  uint64_t used_ns_ = 0;  // when it last had a loop
   ServiceSnapshot totals_;
   FunctionTable functions_;
   std::map<std::string, uint64_t> syscalls_;
 };
 
-/// All services of the node, by label set. References stay valid.
+/// All services of the node, by label set. References stay valid until expire().
 class ServiceTable {
  public:
   ServiceTable(FunctionLimits limits, std::size_t max_function_series) : limits_(limits) {
@@ -48,6 +53,10 @@ class ServiceTable {
 
   Service& service(const loops::LoopLabels& labels);
   const std::map<loops::LoopLabels, std::unique_ptr<Service>>& all() const { return services_; }
+  /// Ends the series of services that have had no loop for the grace period, and of the longest
+  /// unused ones beyond a bound: a node may run scripts of ever new names. `in_use` has the
+  /// services with loops.
+  void expire(const std::set<const Service*>& in_use, uint64_t now_ns);
   uint64_t series_folded() const { return budget_.folded; }
 
  private:

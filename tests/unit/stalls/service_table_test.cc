@@ -352,5 +352,39 @@ TEST(UtilizationWindow, FollowsALoopThatIsReadSeldom) {
   EXPECT_DOUBLE_EQ(window.ratio(), 0);
 }
 
+TEST(ServiceTable, EndsTheSeriesOfServicesWithoutLoopsAfterTheirGrace) {
+  ServiceTable table({}, 100);
+  const Service* kept = &table.service(labels("kept"));
+  table.service(labels("gone"));
+  table.expire({kept}, kStart);
+  table.expire({kept}, kStart + 599 * kSecond);
+  EXPECT_EQ(table.all().size(), 2u);
+  table.expire({kept}, kStart + 600 * kSecond);
+  ASSERT_EQ(table.all().size(), 1u);
+  EXPECT_EQ(table.all().begin()->first, labels("kept"));
+}
+
+TEST(ServiceTable, BoundsServicesOfEverNewNames) {
+  ServiceTable table({}, 100);
+  for (int i = 0; i < 10'000; ++i) {
+    table.service(labels("script" + std::to_string(i)));
+    table.expire({}, kStart + static_cast<uint64_t>(i));
+    ASSERT_LE(table.all().size(), 200u);
+  }
+  EXPECT_TRUE(table.all().contains(labels("script9999"))) << "the oldest go first";
+}
+
+TEST(ServiceTable, AnEndedServiceGivesItsSeriesBack) {
+  ServiceTable table({}, 1);
+  const BusyShare share{{"f", "f.py", "f"}, Cause::cpu, kSecond};
+  table.service(labels("first")).functions().add_busy(share, kStart);
+  table.expire({}, kStart);
+  table.expire({}, kStart + 601 * kSecond);
+  FunctionTable& second = table.service(labels("second")).functions();
+  second.add_busy(share, kStart);
+  ASSERT_EQ(second.functions().size(), 1u);
+  EXPECT_EQ(second.functions()[0].function, "f");
+}
+
 }  // namespace
 }  // namespace loopstall::stalls
