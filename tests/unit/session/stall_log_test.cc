@@ -113,7 +113,8 @@ TEST_F(StallLogTest, AReaderThatDoesNotReadHoldsNeitherTheWriterNorTheEnd) {
   const int reader = ::open(path.c_str(), O_RDONLY | O_NONBLOCK);
   auto log = open(path);
   const auto start = steady_clock::now();
-  for (int i = 0; i < 20'000; ++i) log->write(record("r", 6'000));
+  const auto wide = record("r", 30'000);  // more than the last page of a pipe takes
+  for (int i = 0; i < 20'000; ++i) log->write(wide);
   EXPECT_GE(log->suppressed(), 9'000u) << "the queue is bounded";
   EXPECT_LT(steady_clock::now() - start, std::chrono::seconds(10));
   const auto end = steady_clock::now();
