@@ -162,8 +162,8 @@ TEST_P(Accounts, HoldWithNestedWaits) {
 
 /// A loop that hung when the agent came: its turn is shown from the seed on, as far as it goes.
 TEST_P(Accounts, BeginInMidTurn) {
-  for (const auto& [scenario, cause] : {std::pair{"sleeping", Cause::sleep},
-                                        std::pair{"spinning", Cause::cpu}}) {
+  for (const auto& [scenario, cause] :
+       {std::pair{"sleeping", Cause::sleep}, std::pair{"spinning", Cause::cpu}}) {
     SCOPED_TRACE(scenario);
     Victim victim = Victim::python("scenarios.py", {scenario});
     victim.hear();
@@ -211,8 +211,8 @@ TEST_P(Accounts, AreNeverReadTorn) {
   // Readings count once the account moves on: between two turns there is nothing to tear.
   while ((readings < 1'100'000 || different < 30'000) && !HasFatalFailure()) {
     if ((readings + given_up) % 10'000 == 0) observer_->pump(1);
-    ASSERT_LT(observer_->now_ns(), deadline) << readings << " readings, " << given_up
-                                             << " given up: reader or writer starves";
+    ASSERT_LT(observer_->now_ns(), deadline)
+        << readings << " readings, " << given_up << " given up: reader or writer starves";
     const auto now = observer_->account(victim.pid());
     if (!now) {
       ++given_up;

@@ -44,24 +44,33 @@ uint32_t Observer::seed(pid_t pid, int home_fd, stalls::Cause cause, bool in_tur
   return slot;
 }
 
-void Observer::judge(const probes::Event& event, const probes::Candidate& candidate) {
+void Observer::judge(const probes::Event& event) {
   const probes::EventOrigin& from = event.origin;
-  const probes::WaitIdentity wait{from.pid, from.tid, candidate.question};
-  if (!is_home(event)) {
+  const uint64_t question = std::get<probes::Candidate>(event.what).question;
+  const probes::WaitIdentity wait{from.pid, from.tid, question};
+  if (!is_home(event) || next_slot_ == probes_->slots().count()) {
     probes_->refuse(wait);
     return;
   }
   const uint32_t slot = take_slot(from.pid);
   probes_->slots().prepare(slot, 1, from.time_ns);
   probes_->accept(wait, slot, 1);
+  accepted.push_back({slot, question, from.time_ns});
+}
+
+void Observer::judge_what_is_due() {
+  while (!questions_.empty() && now_ns() >= questions_.front().origin.time_ns + answer_delay_ns) {
+    judge(questions_.front());
+    questions_.pop_front();
+  }
 }
 
 void Observer::handle(const probes::Event& event) {
   if (!watched_.contains(event.origin.pid)) return;
   if (std::holds_alternative<probes::Announced>(event.what)) {
     describe_now(static_cast<pid_t>(event.origin.pid));
-  } else if (const auto* candidate = std::get_if<probes::Candidate>(&event.what)) {
-    judge(event, *candidate);
+  } else if (std::holds_alternative<probes::Candidate>(event.what)) {
+    questions_.push_back(event);
   }
   events.push_back(event);
 }
@@ -70,6 +79,7 @@ void Observer::pump(int ms) {
   const uint64_t end = now_ns() + static_cast<uint64_t>(ms) * 1'000'000;
   do {
     probes_->poll(1, [this](const probes::Event& event) { handle(event); });
+    judge_what_is_due();
   } while (now_ns() < end);
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -46,13 +47,22 @@ class Observer {
   uint64_t now_ns() const { return base::system_clock().monotonic_ns(); }
 
   std::vector<probes::Event> events;  ///< of watched processes
-  std::function<bool(const probes::Event&)> is_home = [](const probes::Event&) {
-    return true;
+
+  /// An answer "home", and the question that it was given to.
+  struct Accepted {
+    uint32_t slot = 0;
+    uint64_t question = 0;
+    uint64_t asked_ns = 0;
   };
+  std::vector<Accepted> accepted;
+  /// Answers come this much later, as those of a busy agent do.
+  uint64_t answer_delay_ns = 0;
+  std::function<bool(const probes::Event&)> is_home = [](const probes::Event&) { return true; };
 
  private:
   void handle(const probes::Event& event);
-  void judge(const probes::Event& event, const probes::Candidate& candidate);
+  void judge(const probes::Event& event);
+  void judge_what_is_due();
   uint32_t take_slot(uint32_t pid);
 
   host::Procfs procfs_;
@@ -60,6 +70,7 @@ class Observer {
   std::unique_ptr<probes::Probes> probes_;
   std::string error_;
   std::set<uint32_t> watched_;
+  std::deque<probes::Event> questions_;
   std::map<uint32_t, uint32_t> slots_;
   uint32_t next_slot_ = 0;
 };

@@ -31,8 +31,7 @@ TEST(Ring, WhenFullLosesOnlyEventsAndCountsThem) {
     const auto now = observer.account(victim.pid());
     if (!now) continue;
     ++readings;
-    const uint64_t busy =
-        std::accumulate(now->busy_ns.begin(), now->busy_ns.end(), uint64_t{0});
+    const uint64_t busy = std::accumulate(now->busy_ns.begin(), now->busy_ns.end(), uint64_t{0});
     ASSERT_EQ(busy + now->idle_ns, now->accounted_ns - now->birth_ns);
   }
   EXPECT_GE(observer.lost("block"), 1000u);

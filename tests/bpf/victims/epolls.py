@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Loops and private epolls whose kernel objects come and go: epolls.py SCENARIO.
+"""Loops and private epolls whose kernel objects come and go: epolls.py SCENARIO [DETAIL].
 
 Prints "started", then at each line on standard input what the scenario says.
 """
@@ -45,28 +45,39 @@ def alternating():
 
 
 def duplicated():
-    """The loop's epoll has a second number, which is used every other time."""
+    """The loop's epoll has two numbers; the long waits are on one, those that only look on both."""
     loop = asyncio.new_event_loop()
     own = loop._selector._selector
     other = select.epoll.fromfd(os.dup(own.fileno()))
+    waits_on, looks_at = (own, other) if sys.argv[2] == "own" else (other, own)
 
-    class Alternating:
+    class Numbers:
         turn = 0
 
-        def poll(self, *arguments):
+        def poll(self, timeout=None, *arguments):
             self.turn += 1
-            return (own if self.turn % 2 else other).poll(*arguments)
+            one = waits_on if timeout or self.turn % 2 else looks_at
+            return one.poll(timeout, *arguments)
 
         def __getattr__(self, name):
             return getattr(own, name)
 
-    loop._selector._selector = Alternating()
-    loop.run_until_complete(stay())
+    async def run():
+        while True:
+            await asyncio.sleep(0)
+            await asyncio.sleep(0.005)
+
+    loop._selector._selector = Numbers()
+    loop.run_until_complete(run())
 
 
 def rerun():
     """One loop after the other; in the second, code blocks outside any home wait."""
-    asyncio.run(asyncio.sleep(0.3))
+    async def until_told():
+        told = asyncio.get_running_loop().run_in_executor(None, hear)
+        while not told.done():
+            await asyncio.sleep(0.005)
+    asyncio.run(until_told())
     time.sleep(0.5)  # no turn: the loop is closed
     asyncio.run(stay())
 
