@@ -32,9 +32,17 @@ Loop::Loop(probes::WaitIdentity wait, uint32_t slot, uint32_t generation, Target
 
 void Loop::add(const probes::EventOrigin& origin, Sample&& sample) {
   see_in_turn(origin.turn_number, sample.seen);
-  if (unclaimed_.size() < kMaxUnclaimed) unclaimed_.push_back(sample);
+  if (unclaimed_.size() < kMaxUnclaimed) {
+    unclaimed_.push_back(sample);
+  } else {
+    ++dropped_;
+  }
   auto& samples = open_turns_[origin.turn_number];
-  if (samples.size() < kMaxSamplesPerTurn) samples.push_back(std::move(sample));
+  if (samples.size() < kMaxSamplesPerTurn) {
+    samples.push_back(std::move(sample));
+  } else {
+    ++dropped_;
+  }
 }
 
 void Loop::add_block(const probes::EventOrigin& origin, probes::BlockEnded&& block,
@@ -69,7 +77,11 @@ void Loop::finish_turn(const probes::EventOrigin& origin, const probes::TurnEnde
   if (open != open_turns_.end()) turn.samples = std::move(open->second);
   // Whatever is older lost its end.
   open_turns_.erase(open_turns_.begin(), open_turns_.upper_bound(origin.turn_number));
-  if (finished_.size() < kMaxFinished) finished_.push_back(std::move(turn));
+  if (finished_.size() < kMaxFinished) {
+    finished_.push_back(std::move(turn));
+  } else {
+    ++dropped_;
+  }
 }
 
 void Loop::set_delayed(uint64_t turn_number, uint64_t count) {

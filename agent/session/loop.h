@@ -64,6 +64,8 @@ class Loop {
   /// The next finished turn whose stacks are all known, and, for a stall, its delayed events or
   /// that they will not come.
   std::optional<FinishedTurn> take_finished(uint64_t now_ns);
+  /// Samples and turns that found no room since the last call.
+  uint64_t take_dropped() { return std::exchange(dropped_, 0); }
   bool has_unfinished_work() const { return !finished_.empty() || !unclaimed_.empty(); }
 
   /// `account` was just read.
@@ -97,6 +99,7 @@ class Loop {
   SeenStackPtr seen_in_turn_;
   uint64_t seen_turn_number_ = 0;
   uint64_t ended_ns_ = 0;
+  uint64_t dropped_ = 0;
 };
 
 /// The turn with the names of its samples.

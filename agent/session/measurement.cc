@@ -174,6 +174,10 @@ void Measurement::judge_known_waits() {
 void Measurement::judge(const Question& question) {
   const auto process = processes_.find(question.origin.pid);
   if (process == processes_.end() || process->second.target == nullptr) return;
+  // Its names did not come in time: unanswered, it asks again.
+  if (question.seen->known->stack.frames.empty() && !question.candidate.stack.frames.empty()) {
+    return;
+  }
   const TargetPtr& target = process->second.target;
   const probes::WaitIdentity wait{question.origin.pid, question.origin.tid,
                                   question.candidate.question};
@@ -334,6 +338,7 @@ void Measurement::advance() {
   judge_known_waits();
   for (auto& [slot, loop] : loops_) {
     loop->claim_known(1'000'000'000 / config_.sample_rate_hz);
+    dropped_ += loop->take_dropped();
     while (const auto finished = loop->take_finished(now_ns)) finish(*loop, *finished);
   }
 }
@@ -465,6 +470,7 @@ stalls::AgentHealth Measurement::health() const {
   health.events_lost = std::move(kernel.events_lost);
   health.events_lost.push_back({"no_free_slot", slots_exhausted_});
   health.events_lost.push_back({"torn_reading", torn_readings_});
+  health.events_lost.push_back({"queue_full", dropped_});
   for (stalls::ReasonCount& error : kernel.stack_errors) {
     health.stack_errors.push_back({"python", std::move(error.reason), error.count});
   }

@@ -106,6 +106,7 @@ class Measurement {
   std::map<std::pair<std::string, std::string>, uint64_t> frame_errors_;  // runtime, reason
   uint64_t slots_exhausted_ = 0;
   uint64_t torn_readings_ = 0;
+  uint64_t dropped_ = 0;
   uint64_t resolver_timeouts_ = 0;
   uint64_t record_count_ = 0;
   uint64_t inspections_ = 0;  // requests to the resolver without an answer yet
