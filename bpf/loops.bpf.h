@@ -388,13 +388,15 @@ static __always_inline void heal_boundary(struct thread_state *thread, struct ls
 {
 	struct pt_regs *regs = user_regs_of(task);
 	__u32 number = syscall_of(regs), *rule;
+	__s32 fd = (__s32)syscall_argument(regs, 0);
 	bool names_home;
 
 	if (!thread->home_file)
 		return;
 	rule = bpf_map_lookup_elem(&syscall_rules, &number);
+	/* By its object, for it may be a duplicate; by its number, for another thread may close it. */
 	names_home = rule && *rule == LS_RULE_EPOLL &&
-		     (__s32)syscall_argument(regs, 0) == thread->home_fd;
+		     (fd == thread->home_fd || (__u64)task_file(task, fd) == thread->home_file);
 	if (thread->in_turn && names_home && is_inside_syscall(regs)) {
 		count_loss(LS_LOST_BOUNDARY);
 		enter_home_wait(thread, slot, task, now);
