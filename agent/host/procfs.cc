@@ -202,7 +202,11 @@ Result<ProcessStat> parse_stat(std::string_view text) {
   std::string_view rest = text.substr(close + 1);
   const std::string_view state = next_word(rest);  // field 3
   if (state.size() == 1) stat.state = state[0];
-  for (int field = 4; field < 22; ++field) next_word(rest);
+  for (int field = 4; field < 9; ++field) next_word(rest);
+  constexpr uint64_t kExiting = 0x4;  // PF_EXITING of include/linux/sched.h
+  const auto flags = number<uint64_t>(next_word(rest));
+  stat.ending = stat.state == 'Z' || stat.state == 'X' || (flags && (*flags & kExiting) != 0);
+  for (int field = 10; field < 22; ++field) next_word(rest);
   const auto start = number<uint64_t>(next_word(rest));
   if (!start) return fail(ErrorKind::target, "a stat file without a start time");
   stat.start_ticks = *start;

@@ -14,6 +14,8 @@ namespace {
 constexpr std::size_t kMaxRecords = 1'000;
 // A loop that is over is kept until its last events and names have arrived.
 constexpr uint64_t kLastEventsNs = 1'500'000'000;
+// An answer that was not fetched for so long: its thread sleeps in the wait, or is gone.
+constexpr uint64_t kUntouchedNs = 2'000'000'000;
 // Turns in progress that are older than this are shown with where they are.
 constexpr uint64_t kShowStackNs = 20'000'000;
 
@@ -116,9 +118,8 @@ void Measurement::learn(Inspected&& inspected) {
 void Measurement::drop_if_replaced(const Inspected& inspected) {
   const auto pid = static_cast<pid_t>(inspected.pid);
   const auto stat = procfs_.stat(pid);
-  // A zombie still has its start time.
-  const bool is_alive = stat && stat->state != 'Z' && stat->state != 'X';
-  const bool is_same = is_alive && stat->start_boot_ns == inspected.start_boot_ns &&
+  // A process that ends still has its start time.
+  const bool is_same = stat && !stat->ending && stat->start_boot_ns == inspected.start_boot_ns &&
                        procfs_.exe(pid).value_or(std::string()) == inspected.exe;
   if (is_same) return;
   probes_.forget(pid);
@@ -139,9 +140,12 @@ void Measurement::sweep_processes() {
   std::vector<uint32_t> gone;
   for (const auto& [pid, process] : processes_) {
     const auto stat = procfs_.stat(static_cast<pid_t>(pid));
-    if (!stat || stat->state == 'Z' || stat->state == 'X') gone.push_back(pid);
+    if (!stat || stat->ending) gone.push_back(pid);
   }
-  for (const uint32_t pid : gone) drop_process(pid);
+  for (const uint32_t pid : gone) {
+    probes_.forget(static_cast<pid_t>(pid));
+    drop_process(pid);
+  }
 }
 
 void Measurement::on(const probes::EventOrigin& origin, const probes::ProcessExited&) {
@@ -382,8 +386,10 @@ void Measurement::read_accounts() {
     } else if (account->generation == loop->generation()) {
       loop->update(std::move(*account), now_ns);
       look_into_turn(*loop);
-      // Its last event may have been lost with a full ring.
-      if (loop->account().activity == stalls::LoopActivity::ended) loop->mark_ended(now_ns);
+      // Its last event may have been lost with a full ring, or it ended before it was a loop.
+      if (loop->account().activity == stalls::LoopActivity::ended || is_stillborn(*loop, now_ns)) {
+        loop->mark_ended(now_ns);
+      }
     }
     const bool last_call = loop->has_ended() && now_ns - loop->ended_ns() > kLastEventsNs;
     if (last_call && (!loop->has_unfinished_work() ||
@@ -395,6 +401,15 @@ void Measurement::read_accounts() {
   std::set<const stalls::Service*> in_use;
   for (const auto& [slot, loop] : loops_) in_use.insert(&loop->ledger().service());
   services_.expire(in_use, now_ns);
+}
+
+/// Its thread died before it fetched the answer that it is a loop's: nothing will end it.
+bool Measurement::is_stillborn(const Loop& loop, uint64_t now_ns) const {
+  const stalls::LoopAccount& account = loop.account();
+  const bool is_untouched = account.activity == stalls::LoopActivity::idle &&
+                            account.accounted_ns == account.birth_ns;
+  if (!is_untouched || now_ns - account.birth_ns < kUntouchedNs) return false;
+  return !procfs_.thread_comm(static_cast<pid_t>(loop.pid()), static_cast<pid_t>(loop.tid()));
 }
 
 void Measurement::look_into_turn(Loop& loop) {

@@ -84,6 +84,7 @@ class Measurement {
   void record_stall(const Loop& loop, const FinishedTurn& finished, const stalls::Turn& turn,
                     const std::vector<stalls::Hold>& holds);
   void look_into_turn(Loop& loop);
+  bool is_stillborn(const Loop& loop, uint64_t now_ns) const;
   void release(uint32_t slot);
   std::vector<stalls::TargetCount> count_targets() const;
   stalls::LoopState state_of(const Loop& loop) const;

@@ -134,6 +134,18 @@ TEST(ParseStat, ANameCannotForgeTheFields) {
   EXPECT_EQ(parse_stat(stat_with("a\nb ")).value().comm, "a\nb ");
 }
 
+TEST(ParseStat, KnowsProcessesThatEnd) {
+  const auto ending = [](const std::string& state, const std::string& flags) {
+    const std::string text = "42 (x) " + state + " 1 42 42 0 -1 " + flags +
+                             " 0 0 0 0 0 0 0 0 20 0 1 0 987654 0 0";
+    return parse_stat(text).value().ending;
+  };
+  EXPECT_FALSE(ending("S", "4194304"));
+  EXPECT_TRUE(ending("R", "4194308")) << "PF_EXITING";
+  EXPECT_TRUE(ending("Z", "4194304"));
+  EXPECT_TRUE(ending("X", "0"));
+}
+
 TEST(ParseStat, RefusesOddTexts) {
   for (const char* text : {"", "42", "42 (x", "42 x) S 1", ") (", "42 (x) S 1 2 3", "42 (x)"}) {
     EXPECT_FALSE(parse_stat(text)) << text;
