@@ -96,3 +96,5 @@ def pytest_terminal_summary(terminalreporter):
         cells = [form.format(facts[name]) if name in facts else ""
                  for name, form in COLUMNS.items()]
         terminalreporter.write_line(row.format(case, loop, *cells))
+        if facts.get("wrong"):
+            terminalreporter.write_line(f"{'':<16}blamed instead: {facts['wrong']}")

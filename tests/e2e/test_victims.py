@@ -29,7 +29,7 @@ def test_broken_victim_holds_the_loop(request, case, loop_kind):
     assert {hold["file"] for hold in broken.holds} == {case.script}
     longest_ns = max(hold["end_ns"] - hold["start_ns"] - hold["runqueue_ns"]
                      for hold in broken.holds)
-    assert len(broken.long_holds()) >= ROUNDS * 3 // 4, "too few holds of 20 ms to judge by"
+    assert len(broken.long_holds()) >= ROUNDS // 2, "too few holds of 20 ms to judge by"
     # The loop's own timers were late by what the log says, and by nothing much longer.
     assert 0.8 * longest_ns - 3e6 <= broken.worst_beat_ns <= 1.3 * longest_ns + 40e6
 
@@ -47,7 +47,7 @@ def test_cpu_time_is_what_the_case_says(request, case, loop_kind):
     broken = run(request, case, loop_kind, "broken")
     ran_ns = sum(hold["end_ns"] - hold["start_ns"] - hold["runqueue_ns"] for hold in broken.holds)
     share = sum(hold["cpu_ns"] for hold in broken.holds) / ran_ns
-    low, high = {"pure": (0.97, 1.005), "mixed": (0.2, 0.8), "": (0, 0.1)}[case.cpu]
+    low, high = {"pure": (0.97, 1.005), "mixed": (0.2, 0.8), "": (0, 0.25)}[case.cpu]
     assert low <= share <= high
 
 

@@ -69,7 +69,7 @@ async def receive(run, path, payload):
 async def fsync(run, payload):
     path = run.option("file") + ".upload"
     try:
-        async for megabytes in run.rounds(2, 3, 6):
+        async for megabytes in run.rounds(3, 4, 6):
             await run.turn(receive(run, path, payload[:megabytes * MEGABYTE]))
     finally:
         await asyncio.to_thread(os.unlink, path)
