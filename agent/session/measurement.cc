@@ -108,7 +108,7 @@ void Measurement::learn(Inspected&& inspected) {
   probes_.ignore(pid, inspected.start_boot_ns);
   if (!is_other) {
     ++frame_errors_[{"python", process.refusal}];
-    base::log_info("pid {} is not measured: {}", pid, process.refusal);
+    base::log_debug("pid {} is not measured: {}", pid, process.refusal);
   }
   drop_if_replaced(inspected);
 }

@@ -11,6 +11,8 @@ MEGABYTE = 1 << 20
 PAGE = 4096
 
 
+# The kernel's throttle lets pass at once what a tenth of a second allows, 4 MiB of the tests' disk:
+# less than any round below.
 def drop_cache(path):
     """Takes the file's pages out of the page cache; they must be clean and not mapped."""
     descriptor = os.open(path, os.O_RDONLY)
@@ -34,7 +36,7 @@ async def predict(run, path, size):
 
 @victim.case()
 async def cold_read(run, _):
-    async for megabytes in run.rounds(2, 3, 6):
+    async for megabytes in run.rounds(5, 6, 8):
         await asyncio.to_thread(drop_cache, run.option("file"))
         await run.turn(predict(run, run.option("file"), megabytes * MEGABYTE))
 
@@ -65,11 +67,11 @@ async def receive(run, path, payload):
         store_upload(path, payload)
 
 
-@victim.case(lambda run: os.urandom(6 * MEGABYTE))
+@victim.case(lambda run: os.urandom(8 * MEGABYTE))
 async def fsync(run, payload):
     path = run.option("file") + ".upload"
     try:
-        async for megabytes in run.rounds(3, 4, 6):
+        async for megabytes in run.rounds(5, 6, 8):
             await run.turn(receive(run, path, payload[:megabytes * MEGABYTE]))
     finally:
         await asyncio.to_thread(os.unlink, path)
@@ -95,7 +97,7 @@ async def look_up(run, path, size):
 
 @victim.case()
 async def cold_mmap(run, _):
-    async for megabytes in run.rounds(2, 3, 6):
+    async for megabytes in run.rounds(5, 6, 8):
         await asyncio.to_thread(drop_cache, run.option("file"))
         await run.turn(look_up(run, run.option("file"), megabytes * MEGABYTE))
 
