@@ -316,7 +316,7 @@ static __always_inline void begin_turn(struct thread_state *thread, struct ls_sl
 }
 
 static __always_inline void send_turn_end(struct thread_state *thread, struct task_struct *task,
-					  __u64 now, __u32 is_stall, __u32 dominant)
+					  __u64 now, __u32 is_long, __u32 dominant)
 {
 	struct ls_turn_event event = {};
 
@@ -325,7 +325,7 @@ static __always_inline void send_turn_end(struct thread_state *thread, struct ta
 	__builtin_memcpy(event.cause_ns, thread->turn_cause_ns, sizeof(event.cause_ns));
 	event.phase = thread->phase;
 	event.flags = thread->turn_flags;
-	event.is_stall = is_stall;
+	event.is_long = is_long;
 	event.dominant_cause = dominant;
 	send_event(&event, sizeof(event), LS_LOST_TURN_END);
 }
@@ -347,10 +347,10 @@ static __always_inline void end_turn(struct thread_state *thread, struct ls_slot
 				     struct task_struct *task, __u64 now)
 {
 	__u64 length = span(thread->turn_start_ns, now);
-	__u32 dominant = dominant_cause(thread), is_stall;
+	__u32 dominant = dominant_cause(thread), is_long, is_stall;
 
-	is_stall = thread->phase == LS_SERVING &&
-		   length >= stall_threshold_ns + thread->turn_cause_ns[LS_STOPPED];
+	is_long = length >= stall_threshold_ns + thread->turn_cause_ns[LS_STOPPED];
+	is_stall = is_long && thread->phase == LS_SERVING;
 	if (thread->phase == LS_STARTUP) {
 		slot->startup_ns += length;
 	} else {
@@ -366,9 +366,9 @@ static __always_inline void end_turn(struct thread_state *thread, struct ls_slot
 		slot->stalls[dominant]++;
 		slot->stall_ns[dominant] += length;
 	}
-	/* A healthy turn sends nothing. */
-	if (is_stall || thread->turn_has_events || thread->tick_turn_number == thread->turn_number)
-		send_turn_end(thread, task, now, is_stall, dominant);
+	/* A healthy turn sends nothing; a long one of startup is recorded, and is no stall. */
+	if (is_long || thread->turn_has_events || thread->tick_turn_number == thread->turn_number)
+		send_turn_end(thread, task, now, is_long, dominant);
 	thread->ended_stall = is_stall;
 	clear_turn(thread);
 }

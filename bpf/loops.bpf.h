@@ -32,9 +32,9 @@ static __always_inline void announce(struct thread_state *thread, struct task_st
 {
 	struct ls_event_header event = {};
 
-	if (thread->asked_ns && now - thread->asked_ns < ASK_AGAIN_NS)
+	if (thread->announced_ns && now - thread->announced_ns < ASK_AGAIN_NS)
 		return;
-	thread->asked_ns = now;
+	thread->announced_ns = now;
 	fill_header(&event, LS_EVENT_ANNOUNCE, thread, task, now);
 	send_urgent_event(&event, sizeof(event), LS_LOST_DISCOVERY);
 }
@@ -81,8 +81,8 @@ static __always_inline void reject(struct thread_state *thread, __u64 file, __u6
 }
 
 /*
- * The loop's life begins at the wait that it was judged by. What happened since is kept: the turn
- * that followed that wait was accounted in the thread's own state and moves into the slot.
+ * The loop's life begins at the first wait on its home. What happened since then was accounted in
+ * the thread's own state and moves into the slot.
  */
 static __always_inline void become_loop(struct thread_state *thread, struct ls_slot *slot)
 {
@@ -95,7 +95,6 @@ static __always_inline void become_loop(struct thread_state *thread, struct ls_s
 	thread->asked_ns = 0;
 	thread->phase = LS_STARTUP;
 	thread->listen_check_ns = 0;
-	thread->birth_ns = thread->wait_enter_ns;
 	thread->ended_stall = 0;
 	thread->in_home_wait = !thread->in_turn;
 	thread->cell_position_ns = 0;
@@ -103,14 +102,14 @@ static __always_inline void become_loop(struct thread_state *thread, struct ls_s
 	slot->generation = thread->generation;
 	slot->birth_ns = thread->birth_ns;
 	slot->phase = LS_STARTUP;
+	slot->idle_ns = thread->early_idle_ns;
+	slot->startup_ns = thread->early_startup_ns;
+	for (cause = 0; cause < LS_CAUSES; cause++)
+		slot->busy_ns[cause] = thread->early_cause_ns[cause] + thread->turn_cause_ns[cause];
 	if (thread->in_turn) {
-		slot->idle_ns = thread->candidate_idle_ns;
-		for (cause = 0; cause < LS_CAUSES; cause++)
-			slot->busy_ns[cause] = thread->turn_cause_ns[cause];
 		show_turn(thread, slot);
 	} else {
-		thread->accounted_ns = thread->birth_ns;
-		slot->accounted_ns = thread->birth_ns;
+		slot->accounted_ns = thread->accounted_ns;
 		slot->switched_in_ns = 0;
 		slot->state = LS_SLOT_IDLE;
 		slot->turn_start_ns = 0;
@@ -218,22 +217,47 @@ static __always_inline void adopt_seed(struct thread_state *thread, struct task_
 
 /* ---- what the hooks call ------------------------------------------------------------------------ */
 
-static __always_inline void ask_about_wait(struct thread_state *thread, struct task_struct *task,
-					   struct ls_process *process, __u64 file, __s32 fd,
-					   __u32 max_events, __u64 now)
+static __always_inline void start_candidacy(struct thread_state *thread, __u64 file, __s32 fd,
+					    __u64 now)
 {
-	if (is_rejected(thread, file, now))
-		return;
-	if (thread->status == THREAD_CANDIDATE && now - thread->asked_ns < ASK_AGAIN_NS) {
-		/* Another file: a nested wait of the turn that may be one. */
-		if (thread->candidate_file != file)
-			return;
-		/* Unanswered still: its life begins with this wait instead. */
-		clear_turn(thread);
-		thread->wait_enter_ns = now;
-		thread->wait_run_delay = run_delay_of(task);
+	clear_turn(thread);
+	__builtin_memset(thread->early_cause_ns, 0, sizeof(thread->early_cause_ns));
+	thread->early_idle_ns = 0;
+	thread->early_startup_ns = 0;
+	thread->status = THREAD_CANDIDATE;
+	thread->candidate_file = file;
+	thread->candidate_fd = fd;
+	thread->question = now;
+	thread->asked_ns = 0;
+	thread->turn_number = 0;
+	thread->tick_turn_number = 0;
+	thread->birth_ns = now;
+	thread->off_cpu = 0;
+}
+
+/* The same wait again, still without a verdict: the turn between is kept for the loop's account. */
+static __always_inline void continue_candidacy(struct thread_state *thread,
+					       struct task_struct *task, __u64 now)
+{
+	__u32 cause;
+
+	if (!thread->in_turn) {
+		thread->early_idle_ns += span(thread->accounted_ns, now);
 		return;
 	}
+	account_running(thread, NULL, task, now);
+	for (cause = 0; cause < LS_CAUSES; cause++)
+		thread->early_cause_ns[cause] += thread->turn_cause_ns[cause];
+	thread->early_startup_ns += span(thread->turn_start_ns, now);
+	clear_turn(thread);
+}
+
+static __always_inline void ask_about_wait(struct thread_state *thread, struct task_struct *task,
+					   struct ls_process *process, __s32 fd, __u32 max_events,
+					   __u64 now)
+{
+	if (thread->asked_ns && now - thread->asked_ns < ASK_AGAIN_NS)
+		return;
 	/* A thread that makes an epoll for each of its calls is no loop; a loop can wait a second. */
 	if (now - thread->questions_since_ns > ASK_AGAIN_NS) {
 		thread->questions_since_ns = now;
@@ -245,39 +269,36 @@ static __always_inline void ask_about_wait(struct thread_state *thread, struct t
 		count_walk_error(LS_WALK_NO_TLS);
 		return;
 	}
-	clear_turn(thread);
-	if (thread->status != THREAD_CANDIDATE || thread->candidate_file != file)
-		thread->question = now;
-	thread->status = THREAD_CANDIDATE;
-	thread->candidate_file = file;
-	thread->candidate_fd = fd;
 	thread->asked_ns = now;
-	thread->turn_number = 0;
-	thread->tick_turn_number = 0;
-	thread->wait_enter_ns = now;
-	thread->wait_run_delay = run_delay_of(task);
 	send_candidate(thread, task, fd, max_events, now);
 }
 
 static __always_inline void on_unjudged_wait(struct thread_state *thread, struct task_struct *task,
 					     __s32 fd, __u32 max_events, __u64 now)
 {
-	struct ls_process *process;
-	__u64 file;
+	struct ls_process *process = process_of(task);
+	__u64 file = (__u64)task_file(task, fd);
+	bool is_candidate = thread->status == THREAD_CANDIDATE;
 
-	process = process_of(task);
-	if (!process) {
-		announce(thread, task, now);
-		return;
-	}
-	if (process->kind == LS_PROCESS_IGNORED) {
+	if (process && process->kind == LS_PROCESS_IGNORED) {
 		thread->status = THREAD_IGNORED;
 		return;
 	}
-	file = (__u64)task_file(task, fd);
-	if (!file)
+	if (!file || is_rejected(thread, file, now))
 		return;
-	ask_about_wait(thread, task, process, file, fd, max_events, now);
+	if (is_candidate && thread->candidate_file == file)
+		continue_candidacy(thread, task, now);
+	else if (is_candidate && thread->asked_ns && now - thread->asked_ns < ASK_AGAIN_NS)
+		return; /* a nested wait of the turn that may be one */
+	else
+		start_candidacy(thread, file, fd, now);
+	thread->accounted_ns = now;
+	thread->wait_enter_ns = now;
+	thread->wait_run_delay = run_delay_of(task);
+	if (process)
+		ask_about_wait(thread, task, process, fd, max_events, now);
+	else
+		announce(thread, task, now);
 }
 
 static __noinline int on_epoll_enter(__s32 fd, __u32 max_events)
@@ -312,8 +333,6 @@ static __noinline int on_epoll_enter(__s32 fd, __u32 max_events)
 			count_loss(LS_LOST_SEEDED_TURN);
 		end_loop(thread, task, LS_END_CLOSED, now);
 	}
-	if (thread->status == THREAD_NEW)
-		thread->wait_enter_ns = now;
 	on_unjudged_wait(thread, task, fd, max_events, now);
 	return 0;
 }
@@ -333,7 +352,7 @@ static __noinline int on_epoll_exit(__s64 result)
 	if (thread->status == THREAD_CANDIDATE && !take_verdict(thread, task, now)) {
 		/* Account the turn that starts, in case that the answer is "home". */
 		if (thread->status == THREAD_CANDIDATE && !thread->in_turn) {
-			thread->candidate_idle_ns = now - thread->wait_enter_ns;
+			thread->early_idle_ns += span(thread->accounted_ns, now);
 			begin_turn(thread, NULL, now, 0);
 		}
 		return 0;
@@ -462,6 +481,7 @@ static __always_inline void on_exec(struct task_struct *task, __u64 now)
 	if (thread->status == THREAD_LOOP)
 		end_loop(thread, task, LS_END_EXEC, now);
 	thread->status = THREAD_NEW;
+	thread->announced_ns = 0;
 	thread->asked_ns = 0;
 	thread->candidate_file = 0;
 	thread->thread_slot = 0;
@@ -479,7 +499,12 @@ static __always_inline void plant_seed(struct thread_state *thread, struct task_
 	struct ls_process *process = process_of(task);
 	__u32 number = syscall_of(regs), *rule;
 	bool on_cpu = BPF_CORE_READ(task, on_cpu);
+	__u32 status = thread->status;
 	struct file *home = NULL;
+
+	/* One that was only announced has not asked yet. */
+	if (status != THREAD_NEW && (status != THREAD_CANDIDATE || thread->asked_ns))
+		return;
 
 	if (!process || process->kind != LS_PROCESS_PYTHON)
 		return;
@@ -509,7 +534,7 @@ static __always_inline void plant_seed(struct thread_state *thread, struct task_
 		thread->seed_ns = bpf_ktime_get_ns();
 	thread->birth_ns = thread->seed_ns;
 	/* Its own hook may have asked about it meanwhile. */
-	__sync_val_compare_and_swap(&thread->status, THREAD_NEW, THREAD_SEEDED);
+	__sync_val_compare_and_swap(&thread->status, status, THREAD_SEEDED);
 }
 
 #endif

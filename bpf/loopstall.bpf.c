@@ -154,10 +154,9 @@ static __always_inline void send_process_event(struct task_struct *task, __u32 t
 		.time_ns = bpf_ktime_get_ns(),
 	};
 
-	/* Of processes that were never described nobody needs to know. */
-	if (!bpf_map_lookup_elem(&processes, &tgid))
+	/* Of the end of processes that were never described nobody needs to know. */
+	if (bpf_map_delete_elem(&processes, &tgid) && type == LS_EVENT_PROCESS_EXIT)
 		return;
-	bpf_map_delete_elem(&processes, &tgid);
 	if (bpf_ringbuf_output(&loop_events, &event, sizeof(event), BPF_RB_NO_WAKEUP))
 		count_loss(LS_LOST_LIFECYCLE);
 }
@@ -206,7 +205,7 @@ int seed_threads(struct bpf_iter__task *ctx)
 					      BPF_LOCAL_STORAGE_GET_F_CREATE);
 		if (!thread)
 			count_loss(LS_LOST_THREAD_STATE);
-		else if (thread->status == THREAD_NEW)
+		else
 			plant_seed(thread, task, seed);
 	}
 	bpf_map_delete_elem(&seeds, &tid);

@@ -44,7 +44,11 @@ struct thread_state {
 	__u64 questions_since_ns;
 	__u32 questions;
 	__u64 candidate_file;
-	__u64 candidate_idle_ns;
+	/* What it did since its first wait, before the verdict; all of it is startup. */
+	__u64 early_idle_ns;
+	__u64 early_startup_ns;
+	__u64 early_cause_ns[LS_CAUSES];
+	__u64 announced_ns;
 	__s32 candidate_fd;
 	__u32 next_rejected;
 	__u64 rejected_files[REJECTED_FILES];

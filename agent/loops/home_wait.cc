@@ -7,8 +7,6 @@
 namespace loopstall::loops {
 namespace {
 
-constexpr uint32_t kLibuvMaxEvents = 1024;  // uv__io_poll's events[1024], every version
-
 struct FrameRule {
   std::string_view function;
   std::string_view file;

@@ -12,6 +12,9 @@ enum class RuntimeKind : uint8_t { none, asyncio, uvloop };
 
 std::string_view runtime_name(RuntimeKind kind);
 
+/// What libuv, and so uvloop, passes to every wait: uv__io_poll's events[1024], every version.
+inline constexpr uint32_t kLibuvMaxEvents = 1024;
+
 /// A frame as the rules see it.
 struct FrameName {
   std::string_view function;  ///< qualified name

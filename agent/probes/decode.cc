@@ -86,7 +86,7 @@ std::optional<decltype(Event::what)> decode_turn_end(std::span<const std::byte> 
                    to_by_cause(event->cause_ns),
                    event->phase == LS_SERVING,
                    (event->flags & LS_TURN_AT_LEAST) != 0,
-                   event->is_stall != 0,
+                   event->is_long != 0,
                    to_cause(event->dominant_cause)};
 }
 

@@ -59,7 +59,7 @@ struct TurnEnded {
   stalls::ByCause cause_ns{};
   bool serving = false;
   bool at_least = false;
-  bool is_stall = false;
+  bool is_long = false;  ///< at or above the stall threshold: a stall, unless in startup
   stalls::Cause dominant = stalls::Cause::cpu;
 };
 

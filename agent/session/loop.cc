@@ -107,7 +107,7 @@ std::optional<FinishedTurn> Loop::take_finished(uint64_t now_ns) {
   if (finished_.empty()) return std::nullopt;
   FinishedTurn& next = finished_.front();
   if (!all_known(next)) return std::nullopt;
-  if (next.ended.is_stall && !next.delayed_events && !has_ended() &&
+  if (next.ended.is_long && next.ended.serving && !next.delayed_events && !has_ended() &&
       now_ns < next.end_ns + kDelayedDeadlineNs) {
     return std::nullopt;
   }
@@ -131,7 +131,7 @@ stalls::Turn named_turn(const FinishedTurn& finished) {
   turn.cause_ns = finished.ended.cause_ns;
   turn.serving = finished.ended.serving;
   turn.at_least = finished.ended.at_least;
-  turn.is_stall = finished.ended.is_stall;
+  turn.is_long = finished.ended.is_long;
   turn.dominant = finished.ended.dominant;
   for (const Sample& sample : finished.samples) {
     if (sample.is_tick) {

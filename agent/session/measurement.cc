@@ -11,6 +11,10 @@
 namespace loopstall::session {
 namespace {
 
+// A Python process takes 10 ms and more until its first line, and longer until its loop.
+constexpr uint64_t kFirstLookNs = 20'000'000;
+constexpr int kLooks = 4;  // 20, 100, 420 and 1,700 ms after its start
+constexpr std::size_t kMaxYoung = 256;
 constexpr std::size_t kMaxRecords = 1'000;
 // A loop that is over is kept until its last events and names have arrived.
 constexpr uint64_t kLastEventsNs = 1'500'000'000;
@@ -103,6 +107,10 @@ void Measurement::learn(Inspected&& inspected) {
     return;
   }
   const bool is_other = inspected.target.error() == Refusal::not_python;
+  if (is_other && young_.contains(inspected.pid)) {
+    processes_.erase(inspected.pid);
+    return;
+  }
   process.state = is_other ? ProcessState::ignored : ProcessState::refused;
   process.refusal = std::string(stacks::token(inspected.target.error()));
   probes_.ignore(pid, inspected.start_boot_ns);
@@ -154,6 +162,28 @@ void Measurement::on(const probes::EventOrigin& origin, const probes::ProcessExi
 
 void Measurement::on(const probes::EventOrigin& origin, const probes::ProcessExeced&) {
   drop_process(origin.pid);
+  if (young_.size() < kMaxYoung && is_wanted(origin.pid)) {
+    young_[origin.pid] = {clock_.monotonic_ns() + kFirstLookNs, 0};
+  }
+}
+
+/// Looks at programs that have just been started, so that a loop is known at its first wait: what
+/// it imports comes right after. What is no Python yet may be one at the next look.
+void Measurement::look_at_young() {
+  const uint64_t now_ns = clock_.monotonic_ns();
+  for (auto next = young_.begin(); next != young_.end();) {
+    const auto entry = next++;
+    auto& [pid, young] = *entry;
+    if (now_ns < young.look_ns) continue;
+    const bool is_known = processes_.contains(pid);
+    if (!is_known) {
+      processes_[pid] = Process{};
+      ++inspections_;
+      resolver_.inspect(pid);
+      young.look_ns = now_ns + (kFirstLookNs << (2 * ++young.looks));
+    }
+    if (is_known || young.looks >= kLooks) young_.erase(entry);
+  }
 }
 
 // ---- loops ------------------------------------------------------------------------------------
@@ -161,6 +191,11 @@ void Measurement::on(const probes::EventOrigin& origin, const probes::ProcessExe
 void Measurement::on(const probes::EventOrigin& origin, const probes::Candidate& candidate) {
   const auto process = processes_.find(origin.pid);
   if (process == processes_.end() || process->second.target == nullptr) return;
+  // It may have imported uvloop since it was inspected; the answer comes before the stack's names.
+  if (candidate.max_events == loops::kLibuvMaxEvents && !process->second.target->python.uvloop) {
+    ++inspections_;
+    resolver_.inspect(origin.pid);
+  }
   stacks::RawStack raw = candidate.stack;
   questions_.push_back({origin, candidate, stacks_.intern(origin.pid, std::move(raw),
                                                           clock_.monotonic_ns())});
@@ -338,6 +373,7 @@ void Measurement::on(Resolved&& resolved) {
 
 void Measurement::advance() {
   const uint64_t now_ns = clock_.monotonic_ns();
+  look_at_young();
   resolver_timeouts_ += stacks_.expire(now_ns);
   judge_known_waits();
   for (auto& [slot, loop] : loops_) {
@@ -356,7 +392,7 @@ void Measurement::finish(Loop& loop, const FinishedTurn& finished) {
       functions.observe_hold(hold, advice_of(hold), finished.end_ns);
     }
   }
-  if (turn.is_stall) record_stall(loop, finished, turn, holds);
+  if (turn.is_long) record_stall(loop, finished, turn, holds);
 }
 
 void Measurement::record_stall(const Loop& loop, const FinishedTurn& finished,

@@ -47,6 +47,10 @@ class Measurement {
     std::string refusal;  // its token
     TargetPtr target;
   };
+  struct Young {  // a program that was just started
+    uint64_t look_ns = 0;
+    int looks = 0;
+  };
   struct Question {  // a wait that waits for the names of its stack
     probes::EventOrigin origin;
     probes::Candidate candidate;
@@ -71,6 +75,7 @@ class Measurement {
 
   bool is_wanted(uint32_t pid) const;
   void drop_process(uint32_t pid);
+  void look_at_young();
   void judge_known_waits();
   void judge(const Question& question);
   /// Null when all slots are taken.
@@ -100,6 +105,7 @@ class Measurement {
   stalls::ServiceTable services_;
   std::map<uint32_t, Process> processes_;
   std::vector<Question> questions_;
+  std::map<uint32_t, Young> young_;
   std::unordered_map<uint32_t, std::unique_ptr<Loop>> loops_;  // by slot
   std::vector<uint32_t> free_slots_;
   std::vector<uint32_t> generations_;  // of each slot

@@ -11,7 +11,7 @@ namespace {
 
 constexpr int kPollMs = 50;
 constexpr int kDiscoveryPollMs = 1;
-constexpr uint64_t kPublishNs = 500'000'000;
+constexpr uint64_t kPublishNs = 250'000'000;
 constexpr uint64_t kSweepNs = 60'000'000'000;
 
 probes::ProbeOptions probe_options(const config::Config& config) {

@@ -49,7 +49,7 @@ struct Turn {
   ByCause cause_ns{};
   bool serving = true;
   bool at_least = false;
-  bool is_stall = false;
+  bool is_long = false;  ///< at or above the stall threshold: a stall, unless in startup
   Cause dominant = Cause::cpu;
   std::vector<BlockSample> blocks;
   std::vector<TickSample> ticks;

@@ -167,7 +167,7 @@ enum ls_event_type {
 	LS_EVENT_DELAYED,      /* descriptors found ready by the home wait that ended a stall */
 	LS_EVENT_LOOP_END,
 	LS_EVENT_PROCESS_EXIT,
-	LS_EVENT_PROCESS_EXEC,
+	LS_EVENT_PROCESS_EXEC, /* of every process: a new program may hold a loop soon */
 };
 
 struct ls_event_header {
@@ -208,7 +208,7 @@ struct ls_turn_event {
 	__u64 cause_ns[LS_CAUSES];
 	__u32 phase;
 	__u32 flags;
-	__u32 is_stall;
+	__u32 is_long; /* at or above the stall threshold: a stall, unless in startup */
 	__u32 dominant_cause;
 };
 

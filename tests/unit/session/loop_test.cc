@@ -35,11 +35,11 @@ probes::BlockEnded block(uint64_t blocked_ns) {
   return {1, blocked_ns, 0, 0, Cause::network, "recvfrom", "socket", {}};
 }
 
-probes::TurnEnded ended(bool is_stall = false) {
+probes::TurnEnded ended(bool is_long = false) {
   probes::TurnEnded turn;
   turn.start_ns = 7;
   turn.serving = true;
-  turn.is_stall = is_stall;
+  turn.is_long = is_long;
   turn.dominant = Cause::network;
   turn.cause_ns[stalls::index(Cause::network)] = 20 * kMs;
   return turn;
