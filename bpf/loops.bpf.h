@@ -189,6 +189,8 @@ static __always_inline void adopt_seed(struct thread_state *thread, struct task_
 	write_begin(slot);
 	thread->status = THREAD_LOOP;
 	thread->accounted_ns = thread->seed_ns;
+	clear_turn(thread);
+	thread->off_cpu = 0;
 	slot->birth_ns = thread->birth_ns;
 	slot->accounted_ns = thread->seed_ns;
 	slot->phase = thread->phase;

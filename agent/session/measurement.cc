@@ -87,10 +87,12 @@ void Measurement::on(const probes::EventOrigin& origin, const probes::Announced&
 
 void Measurement::on(Inspected&& inspected) {
   --inspections_;
-  learn(std::move(inspected));
+  learn(inspected);
+  // A thread that waits already, and perhaps for long, asks only at its next wait.
+  seed(inspected.loops);
 }
 
-void Measurement::learn(Inspected&& inspected) {
+void Measurement::learn(const Inspected& inspected) {
   Process& process = processes_[inspected.pid];
   const auto pid = static_cast<pid_t>(inspected.pid);
   if (inspected.target) {
@@ -293,8 +295,10 @@ void Measurement::on(const probes::EventOrigin& origin, const probes::LoopEnded&
 }
 
 void Measurement::on(Scanned&& scanned) {
-  for (Inspected& inspected : scanned.processes) learn(std::move(inspected));
-  seed(scanned.loops);
+  for (const Inspected& inspected : scanned.processes) {
+    learn(inspected);
+    seed(inspected.loops);
+  }
   scanned_ = true;
 }
 
@@ -304,6 +308,10 @@ void Measurement::seed(const std::vector<SightedLoop>& sighted) {
     const auto process = processes_.find(sight.pid);
     if (process == processes_.end() || process->second.target == nullptr) continue;
     if (find(probes::WaitIdentity{sight.pid, sight.tid, 0}) != nullptr) continue;
+    const bool asks = std::any_of(questions_.begin(), questions_.end(), [&](const Question& q) {
+      return q.origin.pid == sight.pid && q.origin.tid == sight.tid;
+    });
+    if (asks) continue;
     Loop* loop =
         open_loop({sight.pid, sight.tid, 0}, process->second.target, sight.kind);
     if (loop == nullptr) return;

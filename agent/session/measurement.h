@@ -68,7 +68,7 @@ class Measurement {
   void on(const probes::EventOrigin& origin, const probes::ProcessExited&);
   void on(const probes::EventOrigin& origin, const probes::ProcessExeced&);
   void on(Inspected&& inspected);
-  void learn(Inspected&& inspected);
+  void learn(const Inspected& inspected);
   void drop_if_replaced(const Inspected& inspected);
   void on(Resolved&& resolved);
   void on(Scanned&& scanned);

@@ -31,10 +31,12 @@ class Resolver::Worker {
 
   Inspected inspect(uint32_t pid) {
     const auto stat = procfs_.stat(static_cast<pid_t>(pid));
-    if (!stat) return {pid, 0, {}, tl::unexpected(stacks::PythonRefusal::process_gone)};
+    if (!stat) return {pid, 0, {}, tl::unexpected(stacks::PythonRefusal::process_gone), {}};
     std::string exe = procfs_.exe(static_cast<pid_t>(pid)).value_or(std::string());
     auto python = inspector_.inspect(static_cast<pid_t>(pid));
-    if (!python) return {pid, stat->start_boot_ns, std::move(exe), tl::unexpected(python.error())};
+    if (!python) {
+      return {pid, stat->start_boot_ns, std::move(exe), tl::unexpected(python.error()), {}};
+    }
     auto target = std::make_shared<Target>();
     target->runtime = fmt::format("cpython{}.{}", python->version.major, python->version.minor);
     target->python = std::move(*python);
@@ -43,7 +45,8 @@ class Resolver::Worker {
     readers_.insert_or_assign(
         pid, std::make_unique<ProcessReader>(procfs_, target, options_.application_packages,
                                              transparent_));
-    return {pid, stat->start_boot_ns, std::move(exe), TargetPtr(target)};
+    return {pid, stat->start_boot_ns, std::move(exe), TargetPtr(target),
+            sight_loops(procfs_, clock_, *readers_.at(pid))};
   }
 
   Resolved resolve(const Resolve& request) {
@@ -68,10 +71,6 @@ class Resolver::Worker {
     for (const uint32_t pid : pids_to_scan()) {
       Inspected inspected = inspect(pid);
       if (inspected.start_boot_ns == 0) continue;
-      if (inspected.target) {
-        auto loops = sight_loops(procfs_, clock_, *readers_.at(pid));
-        std::move(loops.begin(), loops.end(), std::back_inserter(scanned.loops));
-      }
       scanned.processes.push_back(std::move(inspected));
     }
     return scanned;

@@ -38,6 +38,7 @@ struct Inspected {
   uint64_t start_boot_ns = 0;  ///< 0: the process is gone
   std::string exe;             ///< its executable before it was inspected
   tl::expected<TargetPtr, stacks::PythonRefusal> target;
+  std::vector<SightedLoop> loops;  ///< that it had already
 };
 
 struct Resolved {
@@ -47,8 +48,7 @@ struct Resolved {
 };
 
 struct Scanned {
-  std::vector<Inspected> processes;  ///< those with Python, and the refused ones worth a word
-  std::vector<SightedLoop> loops;
+  std::vector<Inspected> processes;
 };
 
 using ResolverResult = std::variant<Inspected, Resolved, Scanned>;
