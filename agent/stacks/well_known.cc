@@ -308,8 +308,9 @@ struct DispatchRow {
   Dispatch dispatch;
 };
 
-// Qualified names as CPython >= 3.11 reports them; read in the sources of the projects and, for
-// starlette 0.26, fastapi 0.92 and uvicorn 0.17, seen in the stacks of running services.
+// Qualified names as CPython >= 3.11 reports them: for
+// starlette 0.26, fastapi 0.92 and uvicorn 0.17 seen in the stacks of running services; the others
+// are not tried yet.
 constexpr auto kDispatchRows = std::to_array<DispatchRow>({
     // asyncio. Handle._run leaves no frame for the task step below 3.12; uvloop shows Runner.run
     // alone. A coroutine stands directly inside.

@@ -22,7 +22,8 @@ enum class Dispatch : uint8_t {
   work,  ///< calls one piece of the user's work: an endpoint, a dependency, a task
 };
 
-/// By the data list of (qualified name, file), proven against the frameworks' own sources.
+/// By the data list of (qualified name, file). The rows of uvicorn, starlette and FastAPI were seen in
+/// real stacks; the others are not yet.
 /// Application frames are never dispatch frames.
 Dispatch dispatch_of(const Frame& frame);
 
