@@ -36,22 +36,6 @@ std::string rfc3339(uint64_t wall_ns) {
   return fmt::format("{}.{:03}Z", text.data(), wall_ns / 1'000'000 % 1000);
 }
 
-std::string_view origin_name(stacks::Origin origin) {
-  switch (origin) {
-    case stacks::Origin::application:
-      return "application";
-    case stacks::Origin::third_party:
-      return "third_party";
-    case stacks::Origin::well_known:
-      return "well_known";
-    case stacks::Origin::stdlib:
-      return "stdlib";
-    case stacks::Origin::synthetic:
-      return "synthetic";
-  }
-  return "third_party";
-}
-
 Json labels_json(const loops::LoopLabels& labels) {
   return {{"process", labels.process},
           {"runtime", labels.runtime},
@@ -90,7 +74,7 @@ Json stack_json(const stacks::Stack& stack) {
                       {"file", frame.file},
                       {"line", frame.line},
                       {"path", frame.path},
-                      {"origin", origin_name(frame.origin)}});
+                      {"origin", stacks::origin_name(frame.origin)}});
   }
   return frames;
 }

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace loopstall::stacks {
@@ -15,6 +16,9 @@ enum class Origin : uint8_t {
   stdlib,       ///< the interpreter's own library, frozen modules included
   synthetic,    ///< generated code without a file: <string>, <decorator-gen-N>
 };
+
+/// As in `"origin": "stdlib"`.
+std::string_view origin_name(Origin origin);
 
 /// One resolved frame. Strings are bounded in length and valid UTF-8, but otherwise the target's
 /// own words: escape them wherever they are shown.

@@ -29,28 +29,12 @@ std::string wall_time(uint64_t wall_ns) {
                      wall_ns % kNsPerSecond);
 }
 
-std::string_view origin_name(stacks::Origin origin) {
-  switch (origin) {
-    case stacks::Origin::application:
-      return "application";
-    case stacks::Origin::third_party:
-      return "third_party";
-    case stacks::Origin::well_known:
-      return "well_known";
-    case stacks::Origin::stdlib:
-      return "stdlib";
-    case stacks::Origin::synthetic:
-      return "synthetic";
-  }
-  return "synthetic";
-}
-
 Json to_object(const stacks::Frame& frame) {
   return {{"function", frame.function},
           {"file", frame.file},
           {"path", frame.path},
           {"line", frame.line},
-          {"origin", origin_name(frame.origin)}};
+          {"origin", stacks::origin_name(frame.origin)}};
 }
 
 Json to_object(const StallSyscall& syscall) {

@@ -74,7 +74,6 @@ enum ls_syscall_rule {
 #define LS_MAX_FRAMES 128
 #define LS_SYSCALL_ENTRIES 32 /* a power of two */
 #define LS_BUCKETS 15
-#define LS_MAX_CPUS 1024
 #define LS_NO_SYSCALL 0xffffffffu
 
 /* ---- slots: the account of one loop, mmap-able ---------------------------------------------- */
@@ -226,7 +225,7 @@ struct ls_loop_end_event {
 	__u32 reserved;
 };
 
-enum ls_loop_end { LS_END_CLOSED, LS_END_EXEC, LS_END_EXIT, LS_END_REPLACED };
+enum ls_loop_end { LS_END_CLOSED, LS_END_EXEC, LS_END_EXIT };
 
 /* ---- what user space tells the programs ------------------------------------------------------ */
 
