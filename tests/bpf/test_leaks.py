@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What came and went leaves nothing in the kernel, and neither does the agent."""
 
-import json
 import os
 import signal
 import subprocess
@@ -11,38 +10,11 @@ import pytest
 
 from harness import waiting
 from harness.agent import Agent
+from harness.bpf_objects import alive, entries, held
 from harness.paths import PYTHON
 
 VICTIMS = Path(__file__).parent / "victims"
 THREADS, FORKS, LOOPS, ROUNDS = 8_000, 1_500, 500, 2
-
-
-def bpftool(*words):
-    return json.loads(subprocess.run(["bpftool", "-j", *words], check=True, capture_output=True,
-                                     text=True).stdout)
-
-
-def held(kind, pid):
-    """BPF objects of a kind (prog, map, link) that a process holds: name or type by id."""
-    ids = set()
-    for info in Path(f"/proc/{pid}/fdinfo").iterdir():
-        facts = dict(line.split(":", 1) for line in info.read_text().splitlines() if ":" in line)
-        holder = next((of for of in ("link", "map", "prog") if f"{of}_id" in facts), None)
-        if holder == kind:
-            ids.add(int(facts[f"{kind}_id"]))
-    return {shown["id"]: shown.get("name", shown.get("type"))
-            for shown in bpftool(kind, "show") if shown["id"] in ids}
-
-
-def alive(kind, ids):
-    return {shown["id"] for shown in bpftool(kind, "show")} & set(ids)
-
-
-def entries(pid, name):
-    """The entries of the agent's map, decoded through its BTF."""
-    ids = [number for number, shown in held("map", pid).items() if shown == name]
-    assert len(ids) == 1, f"map {name}: {ids}"
-    return [entry["formatted"] for entry in bpftool("map", "dump", "id", str(ids[0]))]
 
 
 def ask(victim):

@@ -8,6 +8,7 @@ import subprocess
 
 import pytest
 
+from harness import bpf_objects
 from harness.agent import Agent, free_port, get
 from harness.paths import binary
 
@@ -105,7 +106,7 @@ def test_metrics_are_clean(agent):
 
 def test_ends_on_sigterm_with_success(privileged):
     with Agent() as agent:
-        programs = agent.programs()
+        programs = bpf_objects.held("prog", agent.process.pid)
         assert programs, "the agent holds no BPF program"
         agent.stop()
         assert agent.process.returncode == 0

@@ -8,8 +8,8 @@ import time
 
 import pytest
 
-from harness import matching, waiting
-from harness.agent import Agent, programs_alive
+from harness import bpf_objects, matching, waiting
+from harness.agent import Agent
 from harness.metrics import Change
 from harness.paths import PYTHON, VICTIMS
 from harness.victims import Talker
@@ -148,19 +148,19 @@ def test_killed_agent_leaves_no_program(privileged, agent_binary, loop_kind):
     with life("idle", loop_kind) as victim, Agent() as agent:
         victim.hear("ready")
         agent.wait_for_loop(victim.pid)
-        programs = agent.programs()
+        programs = bpf_objects.held("prog", agent.process.pid)
         assert programs, "the agent holds no BPF program"
         agent.process.send_signal(signal.SIGKILL)
         agent.process.wait(10)
-        waiting.until(lambda: not programs_alive(programs), 10, "the agent's programs are gone")
+        waiting.until(lambda: not bpf_objects.alive("prog", programs), 10, "the agent's programs are gone")
         assert victim.process.poll() is None
 
 
 def test_stopped_agent_leaves_no_program(privileged, agent_binary):
     with Agent() as agent:
-        programs = agent.programs()
+        programs = bpf_objects.held("prog", agent.process.pid)
         agent.stop()
-    waiting.until(lambda: not programs_alive(programs), 10, "the agent's programs are gone")
+    waiting.until(lambda: not bpf_objects.alive("prog", programs), 10, "the agent's programs are gone")
 
 
 def test_agent_of_one_pid_sees_no_other(privileged, agent_binary, loop_kind):

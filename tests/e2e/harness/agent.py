@@ -1,11 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A running agent, and what it exports."""
 
-import contextlib
 import json
 import os
-import pathlib
-import re
 import signal
 import socket
 import subprocess
@@ -128,18 +125,3 @@ class Agent:
         with open(f"/proc/{self.process.pid}/stat", encoding="ascii") as stat:
             fields = stat.read().rsplit(")", 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-    def programs(self):
-        """Ids of the BPF programs that the agent's process holds, itself or through a link."""
-        ids = set()
-        for descriptor in pathlib.Path(f"/proc/{self.process.pid}/fdinfo").iterdir():
-            with contextlib.suppress(FileNotFoundError):  # closed meanwhile
-                ids.update(re.findall(r"^prog_id:\s*(\d+)", descriptor.read_text(), re.MULTILINE))
-        return {int(program) for program in ids}
-
-
-def programs_alive(ids):
-    """Those of the BPF programs that still exist."""
-    shown = json.loads(subprocess.run(["bpftool", "prog", "show", "-j"], check=True,
-                                      capture_output=True, text=True).stdout)
-    return {program["id"] for program in shown} & set(ids)
