@@ -129,6 +129,8 @@ static __always_inline void send_block(struct thread_state *thread, struct task_
 	if (!thread->off_has_stack) {
 		event->frame_count = 0;
 		event->walk_error = LS_WALK_NO_PROCESS;
+		event->coroutine = 0;
+		event->flags = 0;
 		holder->frame_count = 0;
 	}
 	fill_header(&event->header, LS_EVENT_BLOCK, thread, task, thread->off_end_ns);
@@ -202,6 +204,7 @@ static __always_inline void capture_stacks(struct thread_state *thread, bool wai
 	if (!event || !holder || !buffers)
 		return;
 	event->header.turn_number = thread->turn_number;
+	event->flags = 0;
 	holder->frame_count = 0;
 	walk_own_stack(thread, event, buffers);
 	if (waits_for_gil)
@@ -268,6 +271,20 @@ static __always_inline __u32 bucket_of(__u64 ns)
 	if (ns <= 5000000000ull)
 		return ns <= 2500000000ull ? 10 : 11;
 	return ns <= 10000000000ull ? 12 : ns <= 30000000000ull ? 13 : 14;
+}
+
+/* The share of the turn's ticks that found the cyclic collector at work is that of its CPU time. */
+static __always_inline void split_gc(struct thread_state *thread)
+{
+	__u64 cpu = thread->turn_cause_ns[LS_CPU], gc = cpu;
+	__u32 ticks = thread->tick_count, in_gc = thread->tick_gc_count;
+
+	if (thread->tick_turn_number != thread->turn_number || !in_gc || !ticks)
+		return;
+	if (in_gc < ticks)
+		gc = cpu / ticks * in_gc;
+	thread->turn_cause_ns[LS_CPU] -= gc;
+	thread->turn_cause_ns[LS_GC] += gc;
 }
 
 /* The cause that took most; being stopped is nobody's stall. */
@@ -347,8 +364,10 @@ static __always_inline void end_turn(struct thread_state *thread, struct ls_slot
 				     struct task_struct *task, __u64 now)
 {
 	__u64 length = span(thread->turn_start_ns, now);
-	__u32 dominant = dominant_cause(thread), is_long, is_stall;
+	__u32 dominant, is_long, is_stall;
 
+	split_gc(thread);
+	dominant = dominant_cause(thread);
 	is_long = length >= stall_threshold_ns + thread->turn_cause_ns[LS_STOPPED];
 	is_stall = is_long && thread->phase == LS_SERVING;
 	if (thread->phase == LS_STARTUP) {

@@ -106,6 +106,33 @@ static __always_inline void reason_by_fd_or_sleep(struct off_cpu_reason *reason,
 		reason_by_file(reason, task_file(task, fd));
 }
 
+/*
+ * musl's waiter sleeps on a word of its own stack: the barrier of its node in the list that the
+ * condition variable's _c_head begins (src/thread/pthread_cond_timedwait.c). A global function, as
+ * above.
+ */
+#define MUSL_COND_HEAD 8
+#define MUSL_WAITER_NEXT 8
+#define MUSL_WAITER_BARRIER 20
+#define MAX_MUSL_WAITERS 8
+__noinline int waits_on_musl_cond(__u64 cond, __u64 address)
+{
+	__u64 waiter = 0;
+	__u32 i;
+
+	if (bpf_probe_read_user(&waiter, sizeof(waiter), (void *)(cond + MUSL_COND_HEAD)))
+		return 0;
+	for (i = 0; i < MAX_MUSL_WAITERS && waiter; i++) {
+		if (address == waiter + MUSL_WAITER_BARRIER)
+			return 1;
+		if (bpf_probe_read_user(&waiter, sizeof(waiter),
+					(void *)(waiter + MUSL_WAITER_NEXT)))
+			return 0;
+	}
+	return 0;
+}
+
+/* Whether a futex word is one of the GIL's: its two conditions and their mutexes. */
 static __always_inline bool is_in_gil(const struct thread_state *thread, __u64 address)
 {
 	__u32 row = thread->layout;
@@ -114,8 +141,14 @@ static __always_inline bool is_in_gil(const struct thread_state *thread, __u64 a
 	if (!thread->gil)
 		return false;
 	layout = bpf_map_lookup_elem(&python_layouts, &row);
-	return layout && address >= thread->gil + layout->gil_first_word &&
-	       address < thread->gil + layout->gil_size;
+	if (!layout)
+		return false;
+	if (address >= thread->gil + layout->gil_first_word &&
+	    address < thread->gil + layout->gil_size)
+		return true;
+	return thread->libc == LS_LIBC_MUSL &&
+	       (waits_on_musl_cond(thread->gil + layout->gil_cond, address) ||
+		waits_on_musl_cond(thread->gil + layout->gil_switch_cond, address));
 }
 
 /* A global function, verified once; the thread that leaves the CPU is the current one. */

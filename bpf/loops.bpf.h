@@ -55,6 +55,7 @@ static __always_inline void send_candidate(struct thread_state *thread, struct t
 	event->max_events = max_events;
 	event->cause = LS_OTHER;
 	event->syscall = LS_NO_SYSCALL;
+	event->flags = 0;
 	send_urgent_event(event, stack_event_size(event), LS_LOST_DISCOVERY);
 }
 
@@ -164,6 +165,7 @@ static __always_inline void end_loop(struct thread_state *thread, struct task_st
 		slot->turn_start_ns = 0;
 		write_end(slot);
 	}
+	split_gc(thread);
 	fill_header(&event.header, LS_EVENT_LOOP_END, thread, task, now);
 	event.turn_start_ns = thread->in_turn ? thread->turn_start_ns : 0;
 	__builtin_memcpy(event.cause_ns, thread->turn_cause_ns, sizeof(event.cause_ns));
@@ -488,6 +490,7 @@ static __always_inline void on_exec(struct task_struct *task, __u64 now)
 	thread->candidate_file = 0;
 	thread->thread_slot = 0;
 	thread->gil = 0;
+	thread->gc_collecting = 0;
 }
 
 /*

@@ -111,6 +111,18 @@ int on_sched_switch(__u64 *ctx)
 	return 0;
 }
 
+static __always_inline void count_tick(struct thread_state *thread, bool in_gc)
+{
+	if (thread->tick_turn_number != thread->turn_number) {
+		thread->tick_turn_number = thread->turn_number;
+		thread->tick_count = 0;
+		thread->tick_gc_count = 0;
+	}
+	thread->tick_count++;
+	if (in_gc)
+		thread->tick_gc_count++;
+}
+
 /* A software clock, per CPU: 1.4-3 us a hit on a loop in a turn, a task-storage miss on all else. */
 SEC("perf_event")
 int on_tick(struct bpf_perf_event_data *ctx)
@@ -137,7 +149,8 @@ int on_tick(struct bpf_perf_event_data *ctx)
 		if (event->syscall >= LS_MAX_SYSCALLS)
 			event->syscall = LS_NO_SYSCALL;
 	}
-	thread->tick_turn_number = thread->turn_number;
+	event->flags = is_collecting(thread) ? LS_STACK_IN_GC : 0;
+	count_tick(thread, event->flags & LS_STACK_IN_GC);
 	send_event(event, stack_event_size(event), LS_LOST_TICK);
 out:
 	end_run(&timer);

@@ -30,7 +30,7 @@ enum thread_status {
 
 /*
  * State of a thread, in task storage: it follows the task across CPUs and dies with it. Written
- * only by the thread's own hooks and context switches, but for tick_turn_number (the tick's).
+ * only by the thread's own hooks and context switches, but for tick_... (the tick's).
  */
 struct thread_state {
 	__u32 status;
@@ -69,6 +69,8 @@ struct thread_state {
 	__u32 phase;
 	__u64 listen_check_ns;
 	__u64 tick_turn_number;
+	__u32 tick_count; /* of that turn */
+	__u32 tick_gc_count; /* of these, inside the cyclic collector */
 
 	__u64 accounted_ns;
 	__u32 off_cpu; /* an off-CPU span is open, or closed and not yet settled */
@@ -89,10 +91,11 @@ struct thread_state {
 
 	__u64 thread_slot; /* address of the pthread slot that holds the PyThreadState, 0 unknown */
 	__u64 gil;
+	__u64 gc_collecting;
+	__u32 libc;
 	__u32 layout;
 	__u32 seed_in_turn;
 	__u32 seed_off_cpu;
-	__u32 reserved;
 	__u64 seed_ns;
 };
 

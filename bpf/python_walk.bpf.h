@@ -9,6 +9,9 @@
 #include "health.bpf.h"
 #include "maps.bpf.h"
 
+/* co_flags: CO_COROUTINE, CO_ITERABLE_COROUTINE (Include/cpython/code.h, the same since 3.5). */
+#define COROUTINE_FLAGS 0x180u
+
 /* Fields lie at offsets below 120 of a 128-byte buffer: the mask is for the verifier. */
 static __always_inline __u64 field_u64(const __u8 *buffer, __u32 offset)
 {
@@ -73,11 +76,12 @@ __noinline int walk_frames(__u64 thread_state, __u32 layout_row, struct ls_stack
 {
 	const struct ls_python_layout *layout = bpf_map_lookup_elem(&python_layouts, &layout_row);
 	__u32 size, step, error = LS_WALK_TOO_DEEP;
-	__u64 frame, code;
+	__u64 frame, this_frame, code;
 
 	if (!event || !buffers)
 		return 0;
 	event->frame_count = 0;
+	event->coroutine = 0;
 	if (!layout) {
 		event->walk_error = LS_WALK_NO_PROCESS;
 		goto out;
@@ -97,6 +101,7 @@ __noinline int walk_frames(__u64 thread_state, __u32 layout_row, struct ls_stack
 			error = step ? LS_WALK_TRUNCATED : LS_WALK_NO_FRAME;
 			break;
 		}
+		this_frame = frame;
 		frame = field_u64(buffers->frame, layout->frame_previous);
 		code = field_u64(buffers->frame, layout->frame_code) & ~layout->code_tag_mask;
 		if (layout->frame_owner != ~0u &&
@@ -105,6 +110,10 @@ __noinline int walk_frames(__u64 thread_state, __u32 layout_row, struct ls_stack
 		event->frames[step].code = code;
 		event->frames[step].instruction = instruction_of(buffers->frame, code, layout);
 		event->frames[step].check = read_check(code, layout, buffers->code);
+		/* The last one stays: the outermost. Kept in memory, for in a register the verifier
+		 * would follow it through every step. */
+		if (event->frames[step].check && field_u32(buffers->code, 0) & COROUTINE_FLAGS)
+			event->coroutine = this_frame;
 	}
 	event->frame_count = step;
 	event->walk_error = error;
@@ -116,6 +125,7 @@ out:
 static __always_inline void no_stack(struct ls_stack_event *event, __u32 error)
 {
 	event->frame_count = 0;
+	event->coroutine = 0;
 	event->walk_error = error;
 	count_walk_error(error);
 }
@@ -136,6 +146,8 @@ static __always_inline bool learn_process(struct thread_state *thread, struct ta
 	}
 	thread->thread_slot = slot;
 	thread->gil = process->gil;
+	thread->gc_collecting = process->gc_collecting;
+	thread->libc = process->libc;
 	thread->layout = process->layout;
 	return true;
 }
@@ -156,6 +168,20 @@ static __always_inline void walk_own_stack(struct thread_state *thread,
 		return;
 	}
 	walk_frames(state, thread->layout, event, buffers);
+}
+
+/*
+ * Whether a collection runs in the interpreter: who runs meanwhile is the thread that collects, but
+ * for the moments in which a finalizer lets go of the GIL.
+ */
+static __always_inline bool is_collecting(const struct thread_state *thread)
+{
+	__u32 collecting = 0;
+
+	return thread->gc_collecting &&
+	       !bpf_probe_read_user(&collecting, sizeof(collecting),
+				    (void *)thread->gc_collecting) &&
+	       collecting;
 }
 
 struct gil_view {
@@ -190,15 +216,16 @@ static __always_inline void walk_gil_holder(struct thread_state *thread,
 
 	if (!layout || !thread->gil || !read_gil(thread->gil, layout, &before) || !before.locked ||
 	    !before.holder) {
-		no_stack(event, LS_WALK_CHANGED);
+		no_stack(event, LS_WALK_GIL_FREE);
 		return;
 	}
 	bpf_probe_read_user(&own, sizeof(own), (void *)thread->thread_slot);
 	if (own == before.holder) {
-		no_stack(event, LS_WALK_CHANGED);
+		no_stack(event, LS_WALK_HOLDER_IS_WAITER);
 		return;
 	}
 	walk_frames(before.holder, row, event, buffers);
+	event->flags = is_collecting(thread) ? LS_STACK_IN_GC : 0;
 	if (!read_gil(thread->gil, layout, &after) || after.holder != before.holder ||
 	    after.switches != before.switches)
 		no_stack(event, LS_WALK_CHANGED);

@@ -301,7 +301,16 @@ function serviceSection(service) {
 
 function frameItem(frame) {
   return el("li", frame.origin === "application" ? "application" : "",
+    frame.kind === "coroutine" || frame.kind === "async_generator" ? named("muted", "async ") : null,
     named("name", frame.function), " ", place(frame.path || frame.file, frame.line));
+}
+
+// One long or many small? A sample that met no other coroutine tells nothing, nor does a single one.
+function sharedBy({seen, samples}) {
+  if (samples < 2) return null;
+  if (seen === 1) return el("p", "muted", "one coroutine in all " + count(samples) + " samples");
+  return el("p", "muted", "shared by at least " + count(seen) + " coroutines (" + count(samples) +
+    " samples)");
 }
 
 function holdBlock(hold) {
@@ -310,6 +319,7 @@ function holdBlock(hold) {
       seconds(hold.seconds), " · ", causeTag(hold.cause),
       hold.syscall ? " in " : "", hold.syscall ? named("place", hold.syscall) : ""),
     hold.advice ? el("p", "advice", named("", hold.advice)) : null,
+    sharedBy(hold.coroutines),
     hold.stack.length > 0 ? el("ol", "stack", ...hold.stack.map(frameItem)) : null);
 }
 

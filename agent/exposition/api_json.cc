@@ -74,7 +74,8 @@ Json stack_json(const stacks::Stack& stack) {
                       {"file", frame.file},
                       {"line", frame.line},
                       {"path", frame.path},
-                      {"origin", stacks::origin_name(frame.origin)}});
+                      {"origin", stacks::origin_name(frame.origin)},
+                      {"kind", stacks::kind_name(frame.kind)}});
   }
   return frames;
 }

@@ -69,11 +69,12 @@ std::optional<decltype(Event::what)> decode_stack_record(std::span<const std::by
                         to_cause(event->cause),
                         syscall_name(event->syscall),
                         fd_kind_name(event->fd_kind),
-                        decode_stack(*event)};
+                        decode_stack(*event),
+                        event->coroutine};
     case LS_EVENT_HOLDER:
       return HolderSeen{decode_stack(*event)};
     case LS_EVENT_TICK:
-      return Ticked{syscall_name(event->syscall), decode_stack(*event)};
+      return Ticked{syscall_name(event->syscall), decode_stack(*event), event->coroutine};
     default:
       return std::nullopt;
   }
@@ -90,8 +91,7 @@ std::optional<decltype(Event::what)> decode_turn_end(std::span<const std::byte> 
                    to_cause(event->dominant_cause)};
 }
 
-std::optional<decltype(Event::what)> decode_what(uint32_t type,
-                                                 std::span<const std::byte> record) {
+std::optional<decltype(Event::what)> decode_what(uint32_t type, std::span<const std::byte> record) {
   switch (type) {
     case LS_EVENT_ANNOUNCE:
       return Announced{};
@@ -118,11 +118,16 @@ std::optional<decltype(Event::what)> decode_what(uint32_t type,
 
 stalls::LoopActivity to_activity(uint32_t state) {
   switch (state) {
-    case LS_SLOT_IDLE: return stalls::LoopActivity::idle;
-    case LS_SLOT_RUNNING: return stalls::LoopActivity::running;
-    case LS_SLOT_OFF_CPU: return stalls::LoopActivity::off_cpu;
-    case LS_SLOT_ENDED: return stalls::LoopActivity::ended;
-    default: return stalls::LoopActivity::unborn;
+    case LS_SLOT_IDLE:
+      return stalls::LoopActivity::idle;
+    case LS_SLOT_RUNNING:
+      return stalls::LoopActivity::running;
+    case LS_SLOT_OFF_CPU:
+      return stalls::LoopActivity::off_cpu;
+    case LS_SLOT_ENDED:
+      return stalls::LoopActivity::ended;
+    default:
+      return stalls::LoopActivity::unborn;
   }
 }
 
@@ -144,8 +149,8 @@ stacks::RawStack decode_stack(const ls_stack_event& event) {
     const ls_frame& frame = event.frames[i];
     if (frame.code != 0) stack.frames.push_back({frame.code, frame.instruction, frame.check});
   }
-  stack.truncated =
-      event.walk_error == LS_WALK_TRUNCATED || event.walk_error == LS_WALK_TOO_DEEP;
+  stack.in_gc = (event.flags & LS_STACK_IN_GC) != 0;
+  stack.truncated = event.walk_error == LS_WALK_TRUNCATED || event.walk_error == LS_WALK_TOO_DEEP;
   return stack;
 }
 

@@ -42,6 +42,7 @@ struct BlockEnded {
   std::string_view syscall;
   std::string_view fd_kind;
   stacks::RawStack stack;
+  uint64_t coroutine = 0;  ///< see stalls::BlockSample
 };
 
 /// The stack of the GIL's holder, for the BlockEnded of the same thread that follows.
@@ -52,6 +53,7 @@ struct HolderSeen {
 struct Ticked {
   std::string_view syscall;
   stacks::RawStack stack;
+  uint64_t coroutine = 0;
 };
 
 struct TurnEnded {

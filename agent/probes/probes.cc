@@ -19,13 +19,14 @@ namespace loopstall::probes {
 namespace {
 
 constexpr std::string_view kLossNames[LS_LOSSES] = {
-    "block",     "gil_holder", "tick",         "turn_end",
-    "discovery", "lifecycle",  "thread_state", "turn_before_agent", "boundary_seen_late"};
+    "block",        "gil_holder",        "tick",
+    "turn_end",     "discovery",         "lifecycle",
+    "thread_state", "turn_before_agent", "boundary_seen_late"};
 constexpr std::string_view kWalkErrorNames[LS_WALK_ERRORS] = {
-    "",         "no_process", "no_thread_base", "no_thread_state",
-    "no_frame", "truncated",  "too_deep",       "holder_changed"};
-constexpr std::string_view kProgramNames[LS_PROGRAMS] = {"wait_enter", "wait_exit", "close",
-                                                         "sched_switch", "tick", "lifecycle"};
+    "",          "no_process", "no_thread_base", "no_thread_state", "no_frame",
+    "truncated", "too_deep",   "holder_changed", "gil_free",        "holder_is_waiter"};
+constexpr std::string_view kProgramNames[LS_PROGRAMS] = {"wait_enter",   "wait_exit", "close",
+                                                         "sched_switch", "tick",      "lifecycle"};
 
 struct RingBufferDeleter {
   void operator()(ring_buffer* buffer) const { ring_buffer__free(buffer); }
@@ -36,9 +37,8 @@ ls_python_layout to_wire(const stacks::PythonLayout& layout) {
   ls_python_layout row{};
   row.tstate_top_frame = layout.thread.top_frame;
   row.top_frame_is_indirect = layout.thread.top_frame_indirect;
-  row.cframe_current_frame = layout.thread.top_frame_indirect != 0
-                                 ? layout.thread.cframe_current_frame
-                                 : 0;
+  row.cframe_current_frame =
+      layout.thread.top_frame_indirect != 0 ? layout.thread.cframe_current_frame : 0;
   row.frame_code = layout.frame.code;
   row.frame_previous = layout.frame.previous;
   row.frame_instruction = layout.frame.instruction;
@@ -50,9 +50,15 @@ ls_python_layout to_wire(const stacks::PythonLayout& layout) {
   row.skip_owner_from = layout.frame.skip_owner_from;
   row.code_tag_mask = layout.frame.code_tag_mask;
   switch (layout.frame.instruction_kind) {
-    case stacks::InstructionKind::lasti_bytes: row.instruction_kind = LS_LASTI_BYTES; break;
-    case stacks::InstructionKind::lasti_units: row.instruction_kind = LS_LASTI_UNITS; break;
-    case stacks::InstructionKind::pointer: row.instruction_kind = LS_INSTRUCTION_POINTER; break;
+    case stacks::InstructionKind::lasti_bytes:
+      row.instruction_kind = LS_LASTI_BYTES;
+      break;
+    case stacks::InstructionKind::lasti_units:
+      row.instruction_kind = LS_LASTI_UNITS;
+      break;
+    case stacks::InstructionKind::pointer:
+      row.instruction_kind = LS_INSTRUCTION_POINTER;
+      break;
   }
   row.code_flags = layout.code.flags;
   row.code_firstlineno = layout.code.firstlineno;
@@ -63,6 +69,8 @@ ls_python_layout to_wire(const stacks::PythonLayout& layout) {
   row.gil_locked = Layout::kGilLocked;
   row.gil_last_holder = Layout::kGilLastHolder;
   row.gil_switch_number = Layout::kGilSwitchNumber;
+  row.gil_cond = Layout::kGilCond;
+  row.gil_switch_cond = Layout::kGilSwitchCond;
   return row;
 }
 
@@ -138,6 +146,8 @@ bool Probes::describe(const stacks::PythonProcess& process) {
   entry.kind = LS_PROCESS_PYTHON;
   entry.layout = row;
   entry.gil = process.gil_address;
+  entry.gc_collecting = process.gc_collecting_address;
+  entry.libc = process.libc == stacks::Libc::musl ? LS_LIBC_MUSL : LS_LIBC_OTHER;
   entry.thread_slot_is_indirect = process.thread_slot.dereference;
   if (process.thread_slot.dereference != 0) {
     entry.thread_slot_offset = process.thread_slot.pointer_offset;
@@ -182,12 +192,17 @@ bool Probes::withdraw(const WaitIdentity& wait) {
 void Probes::seed(std::span<const Seed> seeds) {
   if (seeds.empty()) return;
   for (const Seed& seed : seeds) {
-    const ls_seed entry{seed.pid,  seed.slot, seed.generation,
-                        seed.home_fd, seed.in_turn ? 1u : 0u, static_cast<uint32_t>(seed.cause), seed.seen_ns};
+    const ls_seed entry{seed.pid,
+                        seed.slot,
+                        seed.generation,
+                        seed.home_fd,
+                        seed.in_turn ? 1u : 0u,
+                        static_cast<uint32_t>(seed.cause),
+                        seed.seen_ns};
     bpf_map_update_elem(loaded_->fd(loaded_->maps().seeds), &seed.tid, &entry, BPF_ANY);
   }
-  const Link link(bpf_program__attach_iter(loaded_->programs.skeleton->progs.seed_threads,
-                                           nullptr));
+  const Link link(
+      bpf_program__attach_iter(loaded_->programs.skeleton->progs.seed_threads, nullptr));
   if (!link) {
     base::log_warning("loops older than the agent are found at their next wait only: {}",
                       std::strerror(errno));
@@ -226,10 +241,9 @@ Probes::Health Probes::health() const {
   }
   for (int i = 0; i < LS_PROGRAMS; ++i) {
     const ls_program_cost& cost = total.programs[i];
-    const double each = cost.timed_runs == 0
-                            ? 0
-                            : static_cast<double>(cost.timed_ns) / 1e9 /
-                                  static_cast<double>(cost.timed_runs);
+    const double each = cost.timed_runs == 0 ? 0
+                                             : static_cast<double>(cost.timed_ns) / 1e9 /
+                                                   static_cast<double>(cost.timed_runs);
     health.programs.push_back(
         {std::string(kProgramNames[i]), cost.runs, each * static_cast<double>(cost.runs)});
   }

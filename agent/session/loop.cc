@@ -14,6 +14,13 @@ constexpr std::size_t kMaxFinished = 10'000;
 // The home wait that ends a stall usually returns at once.
 constexpr uint64_t kDelayedDeadlineNs = 1'000'000'000;
 
+stalls::TickSample tick_of(const Sample& sample, stalls::KnownStackPtr stack) {
+  return {sample.block.syscall, std::move(stack), sample.block.cause, sample.block.coroutine};
+}
+
+// Between two slices it looks at the GIL and sets a flag. A wait of its own is preceded by work.
+constexpr uint64_t kBetweenSlicesNs = 100'000;
+
 bool all_known(const FinishedTurn& turn) {
   return std::all_of(turn.samples.begin(), turn.samples.end(),
                      [](const Sample& sample) { return sample.seen->is_known(); });
@@ -48,10 +55,21 @@ void Loop::add(const probes::EventOrigin& origin, Sample&& sample) {
 void Loop::add_block(const probes::EventOrigin& origin, probes::BlockEnded&& block,
                      SeenStackPtr seen) {
   Sample sample;
-  sample.block = {block.start_ns, block.blocked_ns, block.runqueue_ns, block.weight_ns,
-                  block.cause,    block.syscall,    block.fd_kind,     nullptr};
+  sample.block = {block.start_ns, block.blocked_ns, block.runqueue_ns, block.weight_ns, block.cause,
+                  block.syscall,  block.fd_kind,    nullptr,           block.coroutine};
+  sample.block.continues = continues_gil_wait(origin, block);
   sample.seen = std::move(seen);
   add(origin, std::move(sample));
+}
+
+/// Whoever waits for the GIL does so in slices of the switch interval. What follows a slice at
+/// once, at the same instruction, is one more slice of the same wait.
+bool Loop::continues_gil_wait(const probes::EventOrigin& origin, const probes::BlockEnded& block) {
+  if (block.cause != stalls::Cause::gil || block.stack.frames.empty()) return false;
+  const GilSlice slice{origin.turn_number, origin.time_ns, block.stack.frames.front()};
+  const GilSlice before = std::exchange(last_slice_, slice);
+  return before.turn_number == slice.turn_number && before.leaf == slice.leaf &&
+         block.start_ns >= before.end_ns && block.start_ns - before.end_ns <= kBetweenSlicesNs;
 }
 
 void Loop::add_tick(const probes::EventOrigin& origin, const probes::Ticked& tick,
@@ -59,6 +77,8 @@ void Loop::add_tick(const probes::EventOrigin& origin, const probes::Ticked& tic
   Sample sample;
   sample.is_tick = true;
   sample.block.syscall = tick.syscall;
+  sample.block.cause = tick.stack.in_gc ? stalls::Cause::gc : stalls::Cause::cpu;
+  sample.block.coroutine = tick.coroutine;
   sample.seen = std::move(seen);
   add(origin, std::move(sample));
 }
@@ -95,7 +115,7 @@ void Loop::claim_known(uint64_t tick_period_ns) {
     Sample& sample = unclaimed_.front();
     sample.block.stack = sample.seen->known;
     if (sample.is_tick) {
-      ledger_.claim_tick({sample.block.syscall, sample.block.stack}, tick_period_ns);
+      ledger_.claim_tick(tick_of(sample, sample.block.stack), tick_period_ns);
     } else {
       ledger_.claim_block(sample.block);
     }
@@ -117,8 +137,8 @@ std::optional<FinishedTurn> Loop::take_finished(uint64_t now_ns) {
 }
 
 void Loop::update(stalls::LoopAccount account, uint64_t now_ns) {
-  const bool is_seen = seen_in_turn_ && seen_in_turn_->is_known() &&
-                       seen_turn_number_ == account.turn_number;
+  const bool is_seen =
+      seen_in_turn_ && seen_in_turn_->is_known() && seen_turn_number_ == account.turn_number;
   ledger_.update(account, now_ns,
                  is_seen ? seen_in_turn_->known : stalls::reserved_stack(stacks::kUnknown));
   account_ = std::move(account);
@@ -135,7 +155,7 @@ stalls::Turn named_turn(const FinishedTurn& finished) {
   turn.dominant = finished.ended.dominant;
   for (const Sample& sample : finished.samples) {
     if (sample.is_tick) {
-      turn.ticks.push_back({sample.block.syscall, sample.seen->known});
+      turn.ticks.push_back(tick_of(sample, sample.seen->known));
     } else {
       turn.blocks.push_back(sample.block);
       turn.blocks.back().stack = sample.seen->known;

@@ -21,7 +21,7 @@ namespace loopstall::session {
 
 /// One off-CPU span or tick whose stack may still be without names.
 struct Sample {
-  stalls::BlockSample block;  ///< for a tick only `syscall` is used
+  stalls::BlockSample block;  ///< for a tick only `syscall`, `cause` and `coroutine` are used
   bool is_tick = false;
   SeenStackPtr seen;
 };
@@ -84,6 +84,13 @@ class Loop {
 
  private:
   void add(const probes::EventOrigin& origin, Sample&& sample);
+  bool continues_gil_wait(const probes::EventOrigin& origin, const probes::BlockEnded& block);
+
+  struct GilSlice {
+    uint64_t turn_number = 0;
+    uint64_t end_ns = 0;
+    stacks::RawFrame leaf;
+  };
 
   probes::WaitIdentity wait_;
   uint32_t slot_;
@@ -96,6 +103,7 @@ class Loop {
   std::deque<Sample> unclaimed_;
   std::deque<FinishedTurn> finished_;
   SeenStackPtr holder_;
+  GilSlice last_slice_;
   SeenStackPtr seen_in_turn_;
   uint64_t seen_turn_number_ = 0;
   uint64_t ended_ns_ = 0;

@@ -62,9 +62,11 @@ stacks::Frame ProcessReader::name_frame(const stacks::RawFrame& frame,
   }
   named.function = std::move(location->qualname);
   named.line = location->line;
+  named.kind = location->kind;
   named.origin = origin_.classify(location->filename);
   named.file = import_roots_.label(location->filename);
-  named.transparent = transparent_.contains(named.function) || transparent_.contains(location->name);
+  named.transparent =
+      transparent_.contains(named.function) || transparent_.contains(location->name);
   named.path = std::move(location->filename);
   return named;
 }
@@ -76,7 +78,8 @@ stalls::KnownStackPtr ProcessReader::name(const stacks::RawStack& stack,
   for (const stacks::RawFrame& frame : stack.frames) {
     known->stack.frames.push_back(name_frame(frame, errors));
   }
-  known->attribution = stacks::attribute(known->stack);
+  known->attribution =
+      stack.in_gc ? stacks::attribute_collection(known->stack) : stacks::attribute(known->stack);
   return known;
 }
 

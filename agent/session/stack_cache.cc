@@ -13,6 +13,7 @@ constexpr uint64_t kDeadlineNs = 3'000'000'000;
 
 std::size_t StackCache::Hash::operator()(const stacks::RawStack& stack) const {
   uint64_t hash = stack.truncated ? 0x9e3779b97f4a7c15u : 0;
+  if (stack.in_gc) hash ^= 0xc2b2ae3d27d4eb4fu;
   for (const stacks::RawFrame& frame : stack.frames) {
     hash = (hash ^ frame.code ^ (uint64_t{static_cast<uint32_t>(frame.instruction)} << 40)) *
            0x9ddfea08eb382d69u;

@@ -15,19 +15,31 @@ namespace {
 
 constexpr std::size_t kMaxHolds = 20;
 
+/// A weight stands for as many spans like this one as fit into it.
+uint64_t waits_of(const stalls::BlockSample& block) {
+  if (block.weight_ns == 0 || block.length_ns() == 0) return 1;
+  return std::max<uint64_t>(1, (block.weight_ns + block.length_ns() / 2) / block.length_ns());
+}
+
 std::vector<stalls::StallSyscall> blocked_syscalls(const stalls::Turn& turn) {
-  std::map<std::pair<std::string_view, std::string_view>, uint64_t> blocked;
+  struct Blocked {
+    uint64_t ns = 0;
+    uint64_t waits = 0;
+  };
+  std::map<std::pair<std::string_view, std::string_view>, Blocked> blocked;
   for (const stalls::BlockSample& block : turn.blocks) {
     if (block.syscall.empty() || block.blocked_ns == 0) continue;
     // A weight stands for short spans like this one, their waits for a CPU included.
     const uint64_t ns = block.weight_ns == 0 ? block.blocked_ns
                                              : base::proportion(block.weight_ns, block.blocked_ns,
                                                                 block.length_ns());
-    blocked[{block.syscall, block.fd_kind}] += ns;
+    Blocked& of_call = blocked[{block.syscall, block.fd_kind}];
+    of_call.ns += ns;
+    if (!block.continues) of_call.waits += waits_of(block);
   }
   std::vector<stalls::StallSyscall> syscalls;
-  for (const auto& [call, ns] : blocked) {
-    syscalls.push_back({std::string(call.first), std::string(call.second), ns});
+  for (const auto& [call, sum] : blocked) {
+    syscalls.push_back({std::string(call.first), std::string(call.second), sum.ns, sum.waits});
   }
   std::stable_sort(syscalls.begin(), syscalls.end(),
                    [](const auto& a, const auto& b) { return a.blocked_ns > b.blocked_ns; });
@@ -46,6 +58,7 @@ stalls::StallHold describe(const stalls::Hold& hold) {
   described.cause = hold.cause;
   described.syscall = std::string(hold.syscall);
   described.hold_ns = hold.hold_ns;
+  described.coroutines = hold.coroutines;
   described.stack = hold.stack->stack;
   described.advice = advice_of(hold);
   return described;
@@ -63,6 +76,7 @@ stalls::StallRecord make_stall_record(const stalls::Turn& turn,
   record.cause = turn.dominant;
   record.cause_ns = turn.cause_ns;
   record.syscalls = blocked_syscalls(turn);
+  record.coroutines = stalls::coroutines_of(turn);
   for (const stalls::Hold& hold : holds) {
     if (record.holds.size() >= kMaxHolds) break;
     record.holds.push_back(describe(hold));
@@ -82,7 +96,7 @@ std::string stall_id(uint64_t number) {
 
 std::string advice_of(const stalls::Hold& hold) {
   const stacks::Attribution& blamed = hold.stack->attribution;
-  if (blamed.function.starts_with('~')) return {};
+  if (blamed.function.starts_with('~') && blamed.function != stacks::kGc) return {};
   return stalls::advice_for(hold.stack->stack, blamed, hold.cause, hold.syscall);
 }
 

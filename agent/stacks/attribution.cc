@@ -128,4 +128,13 @@ Attribution attribute(const Stack& stack) {
   return result;
 }
 
+Attribution attribute_collection(const Stack& stack) {
+  Attribution result;
+  result.function = kGc;
+  if (!stack.frames.empty()) {
+    result.leaf = base::bounded_utf8(stack.frames.front().function, kMaxFunctionBytes);
+  }
+  return result;
+}
+
 }  // namespace loopstall::stacks

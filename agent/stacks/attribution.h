@@ -16,6 +16,7 @@ inline constexpr std::string_view kUnknown = "~unknown";      ///< nothing to na
 inline constexpr std::string_view kUnsampled = "~unsampled";  ///< no stack was taken in that time
 inline constexpr std::string_view kOther = "~other";          ///< folded for want of series
 inline constexpr std::string_view kGenerated = "~generated";  ///< code without a file
+inline constexpr std::string_view kGc = "~gc";  ///< the interpreter's cyclic collector
 
 /// The longest function name, in bytes.
 inline constexpr std::size_t kMaxFunctionBytes = 120;
@@ -35,5 +36,9 @@ struct Attribution {
 /// Names function, entry and leaf. Pure. An empty stack is ~unknown; that a turn had no sample at
 /// all (~unsampled) only the caller knows. For a wait on the GIL pass the holder's stack.
 Attribution attribute(const Stack& stack);
+
+/// The same for a stack in which the cyclic collector ran: ~gc, for whoever happened to allocate is
+/// not to blame, and neither is its endpoint.
+Attribution attribute_collection(const Stack& stack);
 
 }  // namespace loopstall::stacks

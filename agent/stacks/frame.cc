@@ -19,4 +19,18 @@ std::string_view origin_name(Origin origin) {
   return "third_party";
 }
 
+std::string_view kind_name(FrameKind kind) {
+  switch (kind) {
+    case FrameKind::function:
+      return "function";
+    case FrameKind::generator:
+      return "generator";
+    case FrameKind::coroutine:
+      return "coroutine";
+    case FrameKind::async_generator:
+      return "async_generator";
+  }
+  return "function";
+}
+
 }  // namespace loopstall::stacks

@@ -20,6 +20,12 @@ enum class Origin : uint8_t {
 /// As in `"origin": "stdlib"`.
 std::string_view origin_name(Origin origin);
 
+/// What a frame runs, by its code's flags; calls into C leave no frame.
+enum class FrameKind : uint8_t { function, generator, coroutine, async_generator };
+
+/// As in `"kind": "coroutine"`.
+std::string_view kind_name(FrameKind kind);
+
 /// One resolved frame. Strings are bounded in length and valid UTF-8, but otherwise the target's
 /// own words: escape them wherever they are shown.
 struct Frame {
@@ -29,6 +35,7 @@ struct Frame {
   int line = 0;          ///< 0 when unknown
   Origin origin = Origin::third_party;
   bool transparent = false;  ///< configured wrapper: never the culprit
+  FrameKind kind = FrameKind::function;
 
   bool operator==(const Frame&) const = default;
 };

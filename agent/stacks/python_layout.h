@@ -99,6 +99,8 @@ struct PythonLayout {
   static constexpr uint32_t kGilLastHolder = 8;
   static constexpr uint32_t kGilLocked = 16;
   static constexpr uint32_t kGilSwitchNumber = 24;
+  static constexpr uint32_t kGilCond = 32;
+  static constexpr uint32_t kGilSwitchCond = 120;
   static constexpr uint32_t kGilSize = 208;
   static constexpr uint32_t kGilFutexBegin = 32;
   static constexpr uint32_t kGilFutexEnd = 208;

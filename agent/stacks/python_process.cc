@@ -174,6 +174,11 @@ tl::expected<PythonProcess, PythonRefusal> read_runtime(const MemoryReader& memo
     if (!gil) return Refused(PythonRefusal::unreadable_memory);
     process.gil_address = *gil;
   }
+  if (layout.runtime.gc_collecting != PythonLayout::kAbsent) {
+    process.gc_collecting_address = process.runtime_address + layout.runtime.gc_collecting;
+  } else if (layout.interpreter.gc_collecting != PythonLayout::kAbsent) {
+    process.gc_collecting_address = *interpreter + layout.interpreter.gc_collecting;
+  }
 
   const auto threads = python_threads(memory, process);
   if (!slots_fit(memory, process, threads) || !frames_fit(memory, process, threads)) {

@@ -28,15 +28,16 @@ struct PythonProcess {
   uint32_t version_hex = 0;              ///< PY_VERSION_HEX; 0 when only major and minor are known
   const PythonLayout* layout = nullptr;  ///< never null; static
   Libc libc = Libc::unknown;
-  uint64_t runtime_address = 0;      ///< of _PyRuntime
-  uint64_t interpreter_address = 0;  ///< the first interpreter's state
-  uint64_t gil_address = 0;          ///< the first interpreter's GIL structure
-  uint64_t code_type_address = 0;    ///< of PyCode_Type; 0 when it is not exported
-  uint32_t tss_key = 0;              ///< the pthread key that holds each thread's PyThreadState
-  ThreadSlot thread_slot;            ///< where that key's value lies
-  bool uvloop = false;               ///< uvloop's loop extension is mapped
-  std::string binary;                ///< the file that defines _PyRuntime, as the target names it
-  std::string stdlib_directory;      ///< such as /usr/lib/python3.11; empty when not derivable
+  uint64_t runtime_address = 0;        ///< of _PyRuntime
+  uint64_t interpreter_address = 0;    ///< the first interpreter's state
+  uint64_t gil_address = 0;            ///< the first interpreter's GIL structure
+  uint64_t gc_collecting_address = 0;  ///< of the int that is not 0 while a collection runs
+  uint64_t code_type_address = 0;      ///< of PyCode_Type; 0 when it is not exported
+  uint32_t tss_key = 0;                ///< the pthread key that holds each thread's PyThreadState
+  ThreadSlot thread_slot;              ///< where that key's value lies
+  bool uvloop = false;                 ///< uvloop's loop extension is mapped
+  std::string binary;                  ///< the file that defines _PyRuntime, as the target names it
+  std::string stdlib_directory;        ///< such as /usr/lib/python3.11; empty when not derivable
 };
 
 /// Why a process is not measured as Python.

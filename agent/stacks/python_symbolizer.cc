@@ -29,6 +29,17 @@ T field(const std::array<uint8_t, kCodeHeadBytes>& head, uint32_t offset) {
   return value;
 }
 
+// co_flags: Include/cpython/code.h, the same in every supported version.
+constexpr uint32_t kGenerator = 0x20;
+constexpr uint32_t kCoroutine = 0x80 | 0x100;  // `async def`, and generators made coroutines
+constexpr uint32_t kAsyncGenerator = 0x200;
+
+FrameKind kind_of(uint32_t flags) {
+  if ((flags & kCoroutine) != 0) return FrameKind::coroutine;
+  if ((flags & kAsyncGenerator) != 0) return FrameKind::async_generator;
+  return (flags & kGenerator) != 0 ? FrameKind::generator : FrameKind::function;
+}
+
 /// Empty when it cannot be read: a frame without its line is still worth its name.
 std::vector<uint8_t> read_line_table(const MemoryReader& memory, uint64_t bytes_object) {
   const auto size = memory.value<uint64_t>(bytes_object + PythonLayout::kVarObjectSize);
@@ -53,9 +64,12 @@ tl::expected<CodeLocation, std::string_view> PythonSymbolizer::resolve(const Raw
     code = &remember(key, std::move(*fresh));
   }
   return CodeLocation{
-      code->qualname, code->name, code->filename,
+      code->qualname,
+      code->name,
+      code->filename,
       python_line(layout_.line_table_kind, code->line_table, code->firstlineno, frame.instruction),
-      code->firstlineno};
+      code->firstlineno,
+      code->kind};
 }
 
 tl::expected<PythonSymbolizer::Code, std::string_view> PythonSymbolizer::read_code(
@@ -67,13 +81,14 @@ tl::expected<PythonSymbolizer::Code, std::string_view> PythonSymbolizer::read_co
   const auto firstlineno = field<uint32_t>(head, layout_.code.firstlineno);
   const auto name = field<uint64_t>(head, layout_.code.name);
   // 0: the kernel side could not read the object; its page was not resident then.
-  if (check != 0 &&
-      code_check(firstlineno, field<uint32_t>(head, layout_.code.flags), name) != check) {
+  const auto flags = field<uint32_t>(head, layout_.code.flags);
+  if (check != 0 && code_check(firstlineno, flags, name) != check) {
     return tl::unexpected("code_reused"sv);
   }
 
   Code code;
   code.firstlineno = static_cast<int>(firstlineno);
+  code.kind = kind_of(flags);
   auto text = read_python_string(memory_, layout_, name, kMaxNameBytes);
   if (!text) return tl::unexpected(text.error());
   code.name = std::move(*text);

@@ -10,6 +10,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "stacks/frame.h"
 #include "stacks/memory_reader.h"
 #include "stacks/python_layout.h"
 #include "stacks/raw_stack.h"
@@ -23,6 +24,7 @@ struct CodeLocation {
   std::string filename;  ///< co_filename as it is, at most 1,024 bytes
   int line = 0;          ///< 0 when unknown; `firstlineno` when the frame has not started
   int firstlineno = 0;
+  FrameKind kind = FrameKind::function;
 
   bool operator==(const CodeLocation&) const = default;
 };
@@ -53,6 +55,7 @@ class PythonSymbolizer {
     std::string filename;
     std::vector<uint8_t> line_table;
     int firstlineno = 0;
+    FrameKind kind = FrameKind::function;
   };
   struct Key {
     uint64_t address;

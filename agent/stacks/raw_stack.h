@@ -19,6 +19,7 @@ struct RawFrame {
 struct RawStack {
   std::vector<RawFrame> frames;
   bool truncated = false;  ///< outer frames are missing
+  bool in_gc = false;      ///< the interpreter's cyclic collector was at work
 
   bool operator==(const RawStack&) const = default;
 };

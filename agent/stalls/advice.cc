@@ -322,8 +322,8 @@ constexpr auto kCauseRows = std::to_array<CauseRow>({
      "The process was stopped in {function}: by a signal, a debugger or a freezer. The code is "
      "not at fault."},
     {on(Cause::gc), "",
-     "{function} paid for Python's cyclic collector. Call gc.freeze after start, raise "
-     "gc.set_threshold, or make fewer long-lived cyclic objects."},
+     "Python's cyclic collector held the loop, whoever happened to allocate. Call gc.freeze after "
+     "start, raise gc.set_threshold, or make fewer long-lived objects that it must visit."},
     {kCpu, "read",
      "{function} copies much file data that is in memory already. Read it in a thread with "
      "asyncio.to_thread or aiofiles, or send it in chunks."},

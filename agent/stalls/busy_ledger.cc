@@ -11,8 +11,6 @@
 namespace loopstall::stalls {
 namespace {
 
-using Claims = std::map<BusyOwner, uint64_t>;
-
 // The names are the target's: it must not fill the agent with them.
 constexpr std::size_t kMaxOwners = 1'000;
 // Claims that are right on the average seldom exceed the time by more; those that fall in step
@@ -26,15 +24,21 @@ BusyOwner unclaimed(Cause cause) {
   return nobody(cause == Cause::runqueue ? stacks::kFramework : stacks::kUnsampled);
 }
 
+/// Which exact time a claim is met from.
+Cause pool_of(Cause cause) { return cause == Cause::gc ? Cause::cpu : cause; }
+
+template <typename Claims>
 uint64_t sum(const Claims& claims) {
   uint64_t total = 0;
-  for (const auto& [owner, ns] : claims) total += ns;
+  for (const auto& [claimant, ns] : claims) total += ns;
   return total;
 }
 
+}  // namespace
+
 /// Takes `part_ns` of all `whole_ns` claims, of each in proportion. The running sums are rounded,
 /// not the parts: so the parts add up, and none exceeds its claim.
-Claims take(Claims& claims, uint64_t part_ns, uint64_t whole_ns) {
+BusyLedger::Claims BusyLedger::take(Claims& claims, uint64_t part_ns, uint64_t whole_ns) {
   Claims taken;
   uint64_t passed_ns = 0, given_ns = 0;
   for (auto claim = claims.begin(); claim != claims.end();) {
@@ -48,13 +52,12 @@ Claims take(Claims& claims, uint64_t part_ns, uint64_t whole_ns) {
   return taken;
 }
 
-}  // namespace
-
 void BusyLedger::claim(const BusyOwner& owner, Cause cause, uint64_t ns) {
   if (ns == 0) return;
-  Claims& claims = claims_[index(cause)];
-  const bool has_room = claims.size() < kMaxOwners || claims.contains(owner);
-  claims[has_room ? owner : nobody(stacks::kOther)] += ns;
+  Claims& claims = claims_[index(pool_of(cause))];
+  const Claimant claimant{owner, cause};
+  const bool has_room = claims.size() < kMaxOwners || claims.contains(claimant);
+  claims[has_room ? claimant : Claimant{nobody(stacks::kOther), cause}] += ns;
 }
 
 std::vector<BusyShare> BusyLedger::settle(const ByCause& exact_ns) {
@@ -64,8 +67,8 @@ std::vector<BusyShare> BusyLedger::settle(const ByCause& exact_ns) {
     const Cause cause = static_cast<Cause>(i);
     const uint64_t claimed_ns = sum(claims_[i]);
     const uint64_t met_ns = std::min(claimed_ns, exact_ns[i]);
-    for (const auto& [owner, ns] : take(claims_[i], met_ns, claimed_ns)) {
-      shares.push_back({owner, cause, ns});
+    for (const auto& [claimant, ns] : take(claims_[i], met_ns, claimed_ns)) {
+      shares.push_back({claimant.owner, claimant.cause, ns});
     }
     if (met_ns < exact_ns[i]) shares.push_back({unclaimed(cause), cause, exact_ns[i] - met_ns});
     if (claimed_ns - met_ns > kMaxDebtNs) {

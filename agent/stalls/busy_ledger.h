@@ -31,16 +31,27 @@ struct BusyShare {
 /// that cause. Time that nobody claims is ~unsampled; claims beyond the time there is (a tick is
 /// 10 ms, a turn may be shorter) wait for the next settlement, up to 10 s of them. So the shares
 /// add up to the busy time at every settlement, and no share is ever taken back. Bounded: beyond
-/// 1,000 owners of a cause, claims are ~other's.
+/// 1,000 owners of a cause, claims are ~other's. The collector's time (gc) is a sampled share of
+/// `cpu`: its claims are met from that, together with those of cpu.
 class BusyLedger {
  public:
   void claim(const BusyOwner& owner, Cause cause, uint64_t ns);
 
-  /// `exact_ns` is the busy time by cause since the last settlement.
+  /// `exact_ns` is the busy time by cause since the last settlement; it has gc's within cpu.
   std::vector<BusyShare> settle(const ByCause& exact_ns);
 
  private:
-  std::array<std::map<BusyOwner, uint64_t>, kCauseCount> claims_;
+  struct Claimant {
+    BusyOwner owner;
+    Cause cause;
+
+    auto operator<=>(const Claimant&) const = default;
+  };
+  using Claims = std::map<Claimant, uint64_t>;
+
+  static Claims take(Claims& claims, uint64_t part_ns, uint64_t whole_ns);
+
+  std::array<Claims, kCauseCount> claims_;  // by the cause that they are met from
 };
 
 }  // namespace loopstall::stalls

@@ -29,7 +29,7 @@ constexpr std::array<CauseFacts, kCauseCount> kFacts = {{
     {"process", Kind::blocking, Measured::yes},
     {"pagefault", Kind::blocking, Measured::yes},
     {"stopped", Kind::not_blocking, Measured::yes},
-    {"gc", Kind::not_blocking, Measured::no},  // still counted in cpu
+    {"gc", Kind::not_blocking, Measured::yes},
     {"other", Kind::not_blocking, Measured::yes},
 }};
 

@@ -14,8 +14,8 @@ constexpr uint64_t kMinObservedHoldNs = 1'000'000;
 
 /// A target may call its functions anything; only the agent's own names have no bounds.
 bool is_reserved_name(std::string_view name) {
-  constexpr std::array kReserved = {stacks::kFramework, stacks::kUnknown, stacks::kUnsampled,
-                                    stacks::kOther, stacks::kGenerated};
+  constexpr std::array kReserved = {stacks::kFramework, stacks::kUnknown,   stacks::kUnsampled,
+                                    stacks::kOther,     stacks::kGenerated, stacks::kGc};
   return std::find(kReserved.begin(), kReserved.end(), name) != kReserved.end();
 }
 

@@ -27,8 +27,9 @@ uint64_t raise(uint64_t& shown, uint64_t now) {
 BusyOwner owner(const KnownStack& stack) {
   const stacks::Attribution& blamed = stack.attribution;
   // A reserved name is its own entry: ~framework has none.
-  return {blamed.function, blamed.file,
-          blamed.entry.empty() && blamed.function.starts_with('~') ? blamed.function : blamed.entry};
+  return {
+      blamed.function, blamed.file,
+      blamed.entry.empty() && blamed.function.starts_with('~') ? blamed.function : blamed.entry};
 }
 
 uint64_t sum(const ByCause& by_cause) {
@@ -109,7 +110,7 @@ void LoopLedger::claim_block(const BlockSample& block) {
 }
 
 void LoopLedger::claim_tick(const TickSample& tick, uint64_t period_ns) {
-  busy_.claim(owner(*tick.stack), Cause::cpu, period_ns);
+  busy_.claim(owner(*tick.stack), tick.cause, period_ns);
 }
 
 /// A hang is claimed while it lasts, by whom it was seen in.
@@ -154,9 +155,15 @@ void LoopLedger::count(const Reading& reading) {
     if (by != 0) service_.add_syscall(syscall.name, by);
   }
   claim_open_span(reading);
+  uint64_t collecting_ns = 0;
   for (const BusyShare& share : busy_.settle(exact)) {
     service_.functions().add_busy(share, reading.time_ns);
+    if (share.cause == Cause::gc) collecting_ns += share.ns;
   }
+  // In the kernel's account it is cpu.
+  const uint64_t from_cpu_ns = grown(collecting_ns, exact[index(Cause::gc)]);
+  totals.busy_ns[index(Cause::cpu)] -= from_cpu_ns;
+  totals.busy_ns[index(Cause::gc)] += from_cpu_ns;
   utilization_.add(reading.time_ns, sum(shown_busy_ns_), shown_idle_ns_);
   counted_ = account;
 }

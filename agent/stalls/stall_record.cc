@@ -34,13 +34,19 @@ Json to_object(const stacks::Frame& frame) {
           {"file", frame.file},
           {"path", frame.path},
           {"line", frame.line},
-          {"origin", stacks::origin_name(frame.origin)}};
+          {"origin", stacks::origin_name(frame.origin)},
+          {"kind", stacks::kind_name(frame.kind)}};
 }
 
 Json to_object(const StallSyscall& syscall) {
   return {{"syscall", syscall.name},
           {"fd_kind", syscall.fd_kind},
-          {"blocked_seconds", seconds(syscall.blocked_ns)}};
+          {"blocked_seconds", seconds(syscall.blocked_ns)},
+          {"waits", syscall.waits}};
+}
+
+Json to_object(const Coroutines& coroutines) {
+  return {{"seen", coroutines.seen}, {"samples", coroutines.samples}};
 }
 
 Json to_object(const StallHold& hold) {
@@ -55,6 +61,7 @@ Json to_object(const StallHold& hold) {
           {"cause", cause_name(hold.cause)},
           {"syscall", hold.syscall},
           {"seconds", seconds(hold.hold_ns)},
+          {"coroutines", to_object(hold.coroutines)},
           {"advice", hold.advice},
           {"stack_truncated", hold.stack.truncated},
           {"stack", std::move(stack)}};
@@ -97,6 +104,7 @@ std::string to_json(const StallRecord& record) {
   json["cause"] = cause_name(record.cause);
   json["causes"] = causes_of(record.cause_ns);
   json["syscalls"] = array_of(record.syscalls);
+  json["coroutines"] = to_object(record.coroutines);
   json["delayed_events"] = record.delayed_events;
   json["holds"] = array_of(record.holds);
   json["advice"] = record.holds.empty() ? std::string() : record.holds.front().advice;

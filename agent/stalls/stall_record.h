@@ -8,6 +8,7 @@
 #include "loops/labels.h"
 #include "stacks/frame.h"
 #include "stalls/cause.h"
+#include "stalls/turn.h"
 
 namespace loopstall::stalls {
 
@@ -16,14 +17,15 @@ struct StallHold {
   std::string function;  ///< the culprit, or a reserved name such as ~unsampled
   std::string entry;     ///< empty when unknown
   std::string leaf;
-  std::string file;      ///< path from the import root; empty for reserved names
-  std::string path;      ///< raw path
-  int line = 0;          ///< line inside `function`
+  std::string file;            ///< path from the import root; empty for reserved names
+  std::string path;            ///< raw path
+  int line = 0;                ///< line inside `function`
   Cause cause = Cause::other;  ///< dominant cause of this hold
   std::string syscall;         ///< the system call it waited or computed in, if any
   uint64_t hold_ns = 0;
-  stacks::Stack stack;   ///< the stack seen for most of the hold
-  std::string advice;    ///< one sentence, may be empty
+  Coroutines coroutines;
+  stacks::Stack stack;  ///< the stack seen for most of the hold
+  std::string advice;   ///< one sentence, may be empty
 };
 
 /// Time blocked in one system call on one kind of file descriptor.
@@ -31,6 +33,7 @@ struct StallSyscall {
   std::string name;
   std::string fd_kind;  ///< socket, file, pipe, eventfd, …; empty when it has no descriptor
   uint64_t blocked_ns = 0;
+  uint64_t waits = 0;  ///< how many; of short ones estimated
 };
 
 /// A turn at or above the stall threshold: the version-1 record of docs/stall-record.md.
@@ -47,6 +50,7 @@ struct StallRecord {
   Cause cause = Cause::other;  ///< dominant
   ByCause cause_ns{};
   std::vector<StallSyscall> syscalls;
+  Coroutines coroutines;
   uint64_t delayed_events = 0;
   std::vector<StallHold> holds;  ///< longest first
 };

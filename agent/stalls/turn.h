@@ -32,6 +32,10 @@ struct BlockSample {
   std::string_view syscall;  ///< static; empty outside system calls
   std::string_view fd_kind;  ///< static
   KnownStackPtr stack;       ///< whom it is blamed on: for a GIL wait the holder's
+  /// The coroutine that ran: its frame's address, which is its own while it lives, and none is born
+  /// and run in the turn that another ends in. 0: no coroutine, or not known.
+  uint64_t coroutine = 0;
+  bool continues = false;  ///< one more slice of the GIL wait before it: not a wait of its own
 
   uint64_t length_ns() const { return blocked_ns + runqueue_ns; }
 };
@@ -40,6 +44,17 @@ struct BlockSample {
 struct TickSample {
   std::string_view syscall;  ///< static; empty in user mode
   KnownStackPtr stack;
+  Cause cause = Cause::cpu;  ///< or gc
+  uint64_t coroutine = 0;    ///< as a block's
+};
+
+/// How many coroutines shared some time, as far as samples tell: at least `seen`, for one that no
+/// sample met is not known.
+struct Coroutines {
+  uint64_t seen = 0;     ///< different ones
+  uint64_t samples = 0;  ///< that met any
+
+  bool operator==(const Coroutines&) const = default;
 };
 
 /// A finished turn with everything seen of it.

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <tuple>
 
 #include "base/proportion.h"
@@ -11,6 +12,20 @@ namespace loopstall::stalls {
 namespace {
 
 using FunctionId = std::pair<std::string_view, std::string_view>;  // function, path
+
+/// The coroutines that samples met.
+class Met {
+ public:
+  void add(uint64_t coroutine) {
+    different_.insert(coroutine);
+    ++samples_;
+  }
+  Coroutines count() const { return {different_.size(), samples_}; }
+
+ private:
+  std::set<uint64_t> different_;
+  uint64_t samples_ = 0;
+};
 
 /// Collects what is claimed of one turn, by function.
 class Claims {
@@ -27,9 +42,16 @@ class Claims {
     seen.cause_ns[index(cause)] += ns;
   }
 
+  /// A sample of that stack's function met this coroutine; 0: none.
+  void meet(const KnownStackPtr& stack, uint64_t coroutine) {
+    if (coroutine != 0) entries_[id(*stack)].met.add(coroutine);
+  }
+
   std::vector<Hold> holds() const {
     std::vector<Hold> holds;
-    for (const auto& [function, entry] : entries_) holds.push_back(hold(entry));
+    for (const auto& [function, entry] : entries_) {
+      if (!entry.seen.empty()) holds.push_back(hold(entry));
+    }
     std::stable_sort(holds.begin(), holds.end(),
                      [](const Hold& a, const Hold& b) { return a.hold_ns > b.hold_ns; });
     return holds;
@@ -44,6 +66,7 @@ class Claims {
   struct Entry {
     ByCause cause_ns{};
     std::map<std::pair<const KnownStack*, std::string_view>, Seen> seen;
+    Met met;
   };
 
   static FunctionId id(const KnownStack& stack) {
@@ -59,6 +82,7 @@ class Claims {
   static Hold hold(const Entry& entry) {
     Hold hold;
     hold.cause_ns = entry.cause_ns;
+    hold.coroutines = entry.met.count();
     for (const uint64_t ns : entry.cause_ns) hold.hold_ns += ns;
     hold.cause = static_cast<Cause>(std::max_element(entry.cause_ns.begin(), entry.cause_ns.end()) -
                                     entry.cause_ns.begin());
@@ -82,13 +106,24 @@ struct Weighted {
   uint64_t weight;
 };
 
+/// Whose the time is that no sample was taken of.
+std::string_view unclaimed_name(Cause cause) {
+  switch (cause) {
+    case Cause::runqueue:
+      return stacks::kFramework;  // before its first frame ran
+    case Cause::gc:
+      return stacks::kGc;
+    default:
+      return stacks::kUnsampled;
+  }
+}
+
 /// Shares `total_ns` out by weight; what is left by rounding goes to the last one.
 void share_out(Claims& claims, Cause cause, uint64_t total_ns, const std::vector<Weighted>& parts) {
   uint64_t whole = 0;
   for (const Weighted& part : parts) whole += part.weight;
   if (whole == 0) {
-    const auto name = cause == Cause::runqueue ? stacks::kFramework : stacks::kUnsampled;
-    claims.add(reserved_stack(name), {}, cause, total_ns);
+    claims.add(reserved_stack(unclaimed_name(cause)), {}, cause, total_ns);
     return;
   }
   uint64_t given = 0;
@@ -111,7 +146,7 @@ const KnownStackPtr& reserved_stack(std::string_view name) {
   static const std::map<std::string_view, KnownStackPtr> all = {
       {stacks::kFramework, make(stacks::kFramework)}, {stacks::kUnknown, make(stacks::kUnknown)},
       {stacks::kUnsampled, make(stacks::kUnsampled)}, {stacks::kOther, make(stacks::kOther)},
-      {stacks::kGenerated, make(stacks::kGenerated)},
+      {stacks::kGenerated, make(stacks::kGenerated)}, {stacks::kGc, make(stacks::kGc)},
   };
   const auto found = all.find(name);
   return found == all.end() ? all.at(stacks::kUnknown) : found->second;
@@ -127,6 +162,7 @@ std::vector<Hold> attribute_turn(const Turn& turn) {
   };
   std::array<std::vector<Weighted>, kCauseCount> sampled;
   for (const BlockSample& block : turn.blocks) {
+    if (block.cause != Cause::gil) claims.meet(block.stack, block.coroutine);
     if (block.weight_ns == 0) {
       take(block, block.cause, block.blocked_ns);
       take(block, Cause::runqueue, block.runqueue_ns);
@@ -139,13 +175,25 @@ std::vector<Hold> attribute_turn(const Turn& turn) {
         {&block.stack, block.syscall, block.weight_ns - blocked});
   }
   for (const TickSample& tick : turn.ticks) {
-    sampled[index(Cause::cpu)].push_back({&tick.stack, tick.syscall, 1});
+    if (tick.cause != Cause::gc) claims.meet(tick.stack, tick.coroutine);
+    sampled[index(tick.cause)].push_back({&tick.stack, tick.syscall, 1});
   }
   for (std::size_t cause = 0; cause < kCauseCount; ++cause) {
     if (left[cause] == 0) continue;
     share_out(claims, static_cast<Cause>(cause), left[cause], sampled[cause]);
   }
   return claims.holds();
+}
+
+Coroutines coroutines_of(const Turn& turn) {
+  Met met;
+  for (const BlockSample& block : turn.blocks) {
+    if (block.coroutine != 0) met.add(block.coroutine);
+  }
+  for (const TickSample& tick : turn.ticks) {
+    if (tick.coroutine != 0) met.add(tick.coroutine);
+  }
+  return met.count();
 }
 
 }  // namespace loopstall::stalls

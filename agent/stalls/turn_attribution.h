@@ -15,6 +15,7 @@ struct Hold {
   Cause cause = Cause::other;  ///< the one that took most of it
   std::string_view syscall;    ///< of that stack
   uint64_t hold_ns = 0;
+  Coroutines coroutines;  ///< that ran it; those of another thread are not counted
 };
 
 /// Splits a turn among the functions that were seen in it; the holds add up to the causes of the
@@ -23,5 +24,8 @@ struct Hold {
 /// ~unsampled; waiting for a CPU before the loop came back from its home wait is ~framework's.
 /// Longest first. Pure.
 std::vector<Hold> attribute_turn(const Turn& turn);
+
+/// Those that all samples of the turn met.
+Coroutines coroutines_of(const Turn& turn);
 
 }  // namespace loopstall::stalls

@@ -151,6 +151,8 @@ enum ls_walk_error {
 	LS_WALK_TRUNCATED,       /* an outer frame is unreadable: the inner ones are kept */
 	LS_WALK_TOO_DEEP,        /* more than LS_MAX_FRAMES: the inner ones are kept */
 	LS_WALK_CHANGED,         /* another thread's stack moved while it was read */
+	LS_WALK_GIL_FREE,        /* nobody held the GIL when its holder was looked for */
+	LS_WALK_HOLDER_IS_WAITER, /* the waiter itself held it last */
 	LS_WALK_ERRORS,
 };
 
@@ -181,6 +183,8 @@ struct ls_event_header {
 };
 LS_ASSERT(sizeof(struct ls_event_header) == 40);
 
+#define LS_STACK_IN_GC 1u /* the interpreter's cyclic collector was at work */
+
 /* BLOCK, HOLDER, TICK and CANDIDATE; sent cut behind frame_count. */
 struct ls_stack_event {
 	struct ls_event_header header;
@@ -188,7 +192,7 @@ struct ls_stack_event {
 	__u64 blocked_ns;   /* BLOCK: waiting for `cause`; without the wait for a CPU */
 	__u64 runqueue_ns;  /* BLOCK: then waiting for a CPU */
 	__u64 weight_ns;    /* BLOCK: 0 = exact; else it stands for this much short off-CPU time */
-	__u64 reserved2;
+	__u64 coroutine;    /* frame of the outermost coroutine: who it is among those alive; 0: none */
 	__u32 cause;
 	__u32 syscall;      /* LS_NO_SYSCALL outside system calls */
 	__u32 fd_kind;
@@ -196,7 +200,7 @@ struct ls_stack_event {
 	__u32 max_events;   /* CANDIDATE */
 	__u32 walk_error;
 	__u32 frame_count;
-	__u32 reserved;
+	__u32 flags;        /* LS_STACK_... */
 	struct ls_frame frames[LS_MAX_FRAMES];
 };
 LS_ASSERT(sizeof(struct ls_stack_event) == 40 + 40 + 32 + 16 * LS_MAX_FRAMES);
@@ -251,6 +255,8 @@ struct ls_python_layout {
 	__u32 gil_locked;
 	__u32 gil_last_holder;
 	__u32 gil_switch_number;
+	__u32 gil_cond;        /* pthread_cond_t that waiters for the GIL sleep on */
+	__u32 gil_switch_cond; /* that who gave it up on request sleeps on */
 	__u32 reserved;
 };
 
@@ -266,11 +272,16 @@ struct ls_process {
 	__u32 kind;
 	__u32 layout; /* row of python_layouts */
 	__u64 gil;    /* address of the GIL structure, 0 if unknown */
+	__u64 gc_collecting; /* address of the int that is 1 while a collection runs, 0 if unknown */
 	__s64 thread_slot_offset; /* of the thread-state slot from the pthread base */
 	__u32 thread_slot_is_indirect;
 	__u32 thread_slot_index_bytes; /* added after the indirection */
+	__u32 libc;   /* enum ls_libc */
+	__u32 reserved;
 };
-LS_ASSERT(sizeof(struct ls_process) == 40);
+LS_ASSERT(sizeof(struct ls_process) == 56);
+
+enum ls_libc { LS_LIBC_OTHER, LS_LIBC_MUSL };
 
 struct ls_verdict_key {
 	__u32 tgid;

@@ -17,7 +17,8 @@ Observer::Observer(const probes::ProbeOptions& options) : inspector_(procfs_) {
 
 bool Observer::describe_now(pid_t pid) {
   watch(pid);
-  const auto python = inspector_.inspect(pid);
+  auto python = inspector_.inspect(pid);
+  if (python) adjust(*python);
   return python && probes_->describe(*python);
 }
 

@@ -57,6 +57,8 @@ class Observer {
   std::vector<Accepted> accepted;
   /// Answers come this much later, as those of a busy agent do.
   uint64_t answer_delay_ns = 0;
+  /// What the programs shall hold a process for.
+  std::function<void(stacks::PythonProcess&)> adjust = [](stacks::PythonProcess&) {};
   std::function<bool(const probes::Event&)> is_home = [](const probes::Event&) { return true; };
 
  private:

@@ -96,6 +96,29 @@ def test_names_the_system_call(case, loop_kind, run_of):
     assert len(named) >= 0.99 * len(matches)
 
 
+@pytest.mark.parametrize("case", [case for case in CASES if case.name == "gil"], ids=str)
+def test_slices_of_a_gil_wait_are_one_wait(case, loop_kind, run_of):
+    """CPython waits in slices of 5 ms, so one wait of 60 ms is a dozen of them."""
+    matches = [match for match in matches_of(run_of(case, loop_kind, "broken")) if match.record]
+    waits, slices = 0, 0
+    for match in matches:
+        waits += sum(call["waits"] for call in match.record["syscalls"]
+                     if call["syscall"] == "futex")
+        slices += match.record["causes"].get("gil", 0) / 0.005
+    assert len(matches) <= waits <= slices / 5, (len(matches), waits, slices)
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case.name == "gil"], ids=str)
+def test_a_pool_of_processes_keeps_no_gil(case, loop_kind, run_of):
+    """The mended twin does the same work in a ProcessPoolExecutor."""
+    run = run_of(case, loop_kind, "mended")
+    labels = {"process": case.script, "runtime": loop_kind, "cause": "gil"}
+    assert run.change.sum("loopstall_stalls_total", **labels) == 0
+    work = sum(hold["end_ns"] - hold["start_ns"]
+               for hold in run_of(case, loop_kind, "broken").holds) / 1e9
+    assert run.change.sum("loopstall_busy_seconds_total", **labels) <= 0.01 * work
+
+
 @each_case
 def test_measures_the_duration(case, loop_kind, run_of, observed):
     """Within 5 % or 2 ms of the victim's own clock."""

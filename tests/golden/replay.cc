@@ -79,7 +79,8 @@ class Replay {
     for (const stacks::RawFrame& frame : raw.frames) {
       known.stack.frames.push_back(scenario_.code.at(frame.code));
     }
-    known.attribution = stacks::attribute(known.stack);
+    known.attribution =
+        raw.in_gc ? stacks::attribute_collection(known.stack) : stacks::attribute(known.stack);
     seen->known = std::make_shared<const stalls::KnownStack>(std::move(known));
     return seen;
   }

@@ -121,12 +121,18 @@ class Parser {
         {"well_known", stacks::Origin::well_known},
         {"stdlib", stacks::Origin::stdlib},
         {"synthetic", stacks::Origin::synthetic}};
+    static const std::map<std::string, stacks::FrameKind> kKinds = {
+        {"generator", stacks::FrameKind::generator},
+        {"coroutine", stacks::FrameKind::coroutine},
+        {"async_generator", stacks::FrameKind::async_generator}};
     std::string stack, origin;
     stacks::Frame frame;
     if (!(line >> stack >> frame.function >> frame.file >> frame.path >> frame.line >> origin)) {
-      fail("frame STACK FUNCTION FILE PATH LINE ORIGIN");
+      fail("frame STACK FUNCTION FILE PATH LINE ORIGIN [KIND]");
     }
     frame.origin = kOrigins.at(origin);
+    std::string kind;
+    if (line >> kind) frame.kind = kKinds.at(kind);
     const uint64_t code = kFirstCode + 0x100 * scenario_.code.size();
     scenario_.code[code] = std::move(frame);
     stacks_[stack].push_back({code, 4, 1});
@@ -149,6 +155,8 @@ class Parser {
     event.cause = cause_number(words.take("cause", "cpu"));
     event.syscall = words.has("syscall") ? syscall_number(words.take("syscall")) : LS_NO_SYSCALL;
     event.fd_kind = fd_kind_number(words.take("fd_kind"));
+    event.coroutine = words.number("coroutine");
+    event.flags = words.number("gc") != 0 ? LS_STACK_IN_GC : 0;
     if (words.has("stack")) {
       for (const ls_frame& frame : stacks_.at(words.take("stack"))) {
         event.frames[event.frame_count++] = frame;

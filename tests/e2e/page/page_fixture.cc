@@ -156,6 +156,7 @@ std::shared_ptr<const stalls::StallRecord> stall(std::string id, uint64_t wall_n
                    .cause = fn.cause,
                    .syscall = "recvfrom",
                    .hold_ns = record.duration_ns,
+                   .coroutines = {fn.function == "retry" ? 5u : 1u, 7u},
                    .stack = stack(fn.function, fn.file, fn.line),
                    .advice = fn.advice}};
   return std::make_shared<const stalls::StallRecord>(std::move(record));

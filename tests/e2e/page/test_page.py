@@ -149,6 +149,7 @@ def test_opened_stall_stays_open_over_refreshes(page):
     browser.wait_for("!document.querySelector('#loops tbody').dataset.old")
     assert browser.evaluate("document.querySelector('details.stall').open") is True
     assert "HTTPAdapter.send" in text_of(browser, "details.stall")
+    assert "one coroutine in all 7 samples" in text_of(browser, "details.stall")
 
 
 def test_says_when_the_agent_is_gone_and_keeps_what_it_knew(page):

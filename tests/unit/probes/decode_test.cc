@@ -111,6 +111,18 @@ TEST(Decode, UnknownNumbersHaveHarmlessMeanings) {
   EXPECT_EQ(block.syscall, "");
 }
 
+TEST(Decode, TheCoroutineAndTheCollector) {
+  auto event = stack_event(LS_EVENT_TICK, 1);
+  event.coroutine = 0x7f00;
+  event.flags = LS_STACK_IN_GC;
+  EXPECT_EQ(what<Ticked>(cut(event)).coroutine, 0x7f00u);
+  EXPECT_TRUE(what<Ticked>(cut(event)).stack.in_gc);
+  event.header.type = LS_EVENT_BLOCK;
+  event.flags = 0;
+  EXPECT_EQ(what<BlockEnded>(cut(event)).coroutine, 0x7f00u);
+  EXPECT_FALSE(what<BlockEnded>(cut(event)).stack.in_gc);
+}
+
 TEST(Decode, CandidateHolderAndTick) {
   const auto candidate = what<Candidate>(cut(stack_event(LS_EVENT_CANDIDATE, 2)));
   EXPECT_EQ(candidate.question, 1u);

@@ -205,5 +205,49 @@ TEST_F(LoopTest, EndsOnce) {
   EXPECT_EQ(loop_.ended_ns(), 5u);
 }
 
+/// A slice of a wait for the GIL, between two times in microseconds, at an instruction.
+probes::BlockEnded slice(uint64_t start_us, uint64_t end_us, int32_t instruction) {
+  probes::BlockEnded block;
+  block.start_ns = start_us * 1'000;
+  block.blocked_ns = (end_us - start_us) * 1'000;
+  block.cause = Cause::gil;
+  block.syscall = "futex";
+  block.stack.frames = {{0x1000, instruction, 1}};
+  return block;
+}
+
+TEST_F(LoopTest, SlicesOfAWaitForTheGilAreOneWait) {
+  const auto add = [&](uint64_t turn, uint64_t start_us, uint64_t end_us, int32_t instruction = 4) {
+    loop_.add_block(at(turn, end_us * 1'000), slice(start_us, end_us, instruction),
+                    named("crunch"));
+  };
+  add(5, 1'000, 6'000);
+  add(5, 6'020, 11'020);
+  add(5, 11'120, 12'000);
+  add(5, 12'101, 13'000);     // work came between
+  add(5, 13'010, 14'000, 6);  // another instruction
+  loop_.add_block(at(5, 20'000'000), block(kMs), named("ask"));
+  add(6, 14'010, 15'000, 6);  // another turn
+  loop_.finish_turn(at(5), ended());
+  const stalls::Turn turn = named_turn(*loop_.take_finished(2 * kSecond));
+  std::vector<bool> continues;
+  for (const stalls::BlockSample& sample : turn.blocks) continues.push_back(sample.continues);
+  EXPECT_EQ(continues, (std::vector<bool>{false, true, true, false, false, false}));
+  loop_.finish_turn(at(6), ended());
+  EXPECT_FALSE(named_turn(*loop_.take_finished(2 * kSecond)).blocks.at(0).continues);
+}
+
+TEST_F(LoopTest, ATickInTheCollectorIsOfItsCause) {
+  probes::Ticked collecting{"", {}, 7};
+  collecting.stack.in_gc = true;
+  loop_.add_tick(at(5), collecting, named("~gc"));
+  loop_.add_tick(at(5), {"", {}, 8}, named("compute"));
+  loop_.finish_turn(at(5), ended());
+  const stalls::Turn turn = named_turn(*loop_.take_finished(2 * kSecond));
+  EXPECT_EQ(turn.ticks.at(0).cause, Cause::gc);
+  EXPECT_EQ(turn.ticks.at(0).coroutine, 7u);
+  EXPECT_EQ(turn.ticks.at(1).cause, Cause::cpu);
+}
+
 }  // namespace
 }  // namespace loopstall::session

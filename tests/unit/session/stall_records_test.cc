@@ -118,5 +118,28 @@ TEST(StallIds, AreShortUrlSafeAndUnique) {
   EXPECT_EQ(stall_id(1), stall_id(1));
 }
 
+TEST(StallRecords, CountsWaitsAndNotTheirSlices) {
+  stalls::Turn turn = stall();
+  turn.blocks = {block(5 * kMs, 0, 0, "futex", ""), block(5 * kMs, 0, 0, "futex", ""),
+                 block(5 * kMs, 0, 0, "futex", ""),
+                 // A weight of 1 ms stands for four waits of 0.25.
+                 block(kMs / 4, 0, kMs, "recvfrom", "socket")};
+  turn.blocks[1].continues = true;
+  const auto record = make_stall_record(turn, {});
+  ASSERT_EQ(record.syscalls.size(), 2u);
+  EXPECT_EQ(record.syscalls[0].waits, 2u);
+  EXPECT_EQ(record.syscalls[0].blocked_ns, 15 * kMs);
+  EXPECT_EQ(record.syscalls[1].waits, 4u);
+}
+
+TEST(StallRecords, TheCollectorHasAdviceThoughItsNameIsReserved) {
+  stalls::Hold hold;
+  hold.stack = stalls::reserved_stack(stacks::kGc);
+  hold.cause = Cause::gc;
+  EXPECT_NE(advice_of(hold).find("collector"), std::string::npos);
+  hold.stack = stalls::reserved_stack(stacks::kUnsampled);
+  EXPECT_EQ(advice_of(hold), "");
+}
+
 }  // namespace
 }  // namespace loopstall::session

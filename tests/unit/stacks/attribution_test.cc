@@ -318,6 +318,18 @@ TEST(Attribution, LeavesReservedNamesWithoutAPlace) {
   EXPECT_EQ(attribution.leaf, "ServerErrorMiddleware.__call__");
 }
 
+TEST(Attribution, TheCollectorIsNobodysFault) {
+  const Stack stack = calls({runner(), {app("upload"), app("make_orders")}});
+  ASSERT_EQ(attribute(stack).function, "make_orders");
+  const Attribution attribution = attribute_collection(stack);
+  EXPECT_EQ(attribution.function, kGc);
+  EXPECT_EQ(attribution.file, "");
+  EXPECT_EQ(attribution.entry, "");
+  EXPECT_FALSE(attribution.culprit);
+  EXPECT_EQ(attribution.leaf, "make_orders");
+  EXPECT_EQ(attribute_collection(Stack{}).function, kGc);
+}
+
 TEST(Attribution, EmptyStackIsUnknown) {
   const Attribution attribution = attribute(Stack{});
   EXPECT_EQ(attribution.function, kUnknown);

@@ -42,7 +42,8 @@ class PythonSymbolizerTest : public testing::Test {
 };
 
 TEST_F(PythonSymbolizerTest, GivesNamesFileAndLine) {
-  const CodeLocation expected{"Client.get", "get", "/srv/app/client.py", 41, 40};
+  const CodeLocation expected{"Client.get", "get", "/srv/app/client.py",
+                              41,           40,    FrameKind::coroutine};
   EXPECT_EQ(symbolizer_.resolve(frame_).value(), expected);
 }
 
@@ -54,7 +55,20 @@ TEST_F(PythonSymbolizerTest, TheNameIsTheQualifiedNameBefore311) {
   put_bytes(memory, kTable, std::string("\x04\x01", 2));
   put_code(memory, old, kCode, code_);
   PythonSymbolizer symbolizer(memory, old);
-  EXPECT_EQ(symbolizer.resolve(frame_).value(), (CodeLocation{"get", "get", "client.py", 41, 40}));
+  EXPECT_EQ(symbolizer.resolve(frame_).value(),
+            (CodeLocation{"get", "get", "client.py", 41, 40, FrameKind::coroutine}));
+}
+
+TEST_F(PythonSymbolizerTest, TheFlagsSayWhatTheFrameRuns) {
+  const std::pair<uint32_t, FrameKind> kinds[] = {{0x03, FrameKind::function},
+                                                  {0x23, FrameKind::generator},
+                                                  {0x83, FrameKind::coroutine},
+                                                  {0x123, FrameKind::coroutine},  // types.coroutine
+                                                  {0x203, FrameKind::async_generator}};
+  for (const auto& [flags, kind] : kinds) {
+    put_code(memory_, layout_, kCode, {kName, kQualname, kFilename, kTable, 40, flags});
+    EXPECT_EQ(symbolizer_.resolve({kCode, 2, code_check(40, flags, kName)})->kind, kind) << flags;
+  }
 }
 
 TEST_F(PythonSymbolizerTest, AsksTheTargetOnce) {
@@ -120,7 +134,7 @@ TEST_F(PythonSymbolizerTest, AFailureIsNotRemembered) {
 TEST_F(PythonSymbolizerTest, AFrameWithoutALineTableKeepsItsName) {
   put_code(memory_, layout_, kCode, {kName, kQualname, kFilename, 0xdead'0000, 40, 0x83});
   EXPECT_EQ(symbolizer_.resolve(frame_).value(),
-            (CodeLocation{"Client.get", "get", "/srv/app/client.py", 0, 40}));
+            (CodeLocation{"Client.get", "get", "/srv/app/client.py", 0, 40, FrameKind::coroutine}));
 }
 
 TEST_F(PythonSymbolizerTest, ALineTableIsReadUpToABound) {

@@ -29,7 +29,7 @@ TEST(Cause, HasItsNameAndKind) {
       {Cause::process, "process", true, true},
       {Cause::pagefault, "pagefault", true, true},
       {Cause::stopped, "stopped", true, false},
-      {Cause::gc, "gc", false, false},
+      {Cause::gc, "gc", true, false},
       {Cause::other, "other", true, false},
   };
   ASSERT_EQ(facts.size(), kCauseCount);

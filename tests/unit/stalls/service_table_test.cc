@@ -140,6 +140,37 @@ TEST_F(ServiceTableTest, WhatALoopGrewByIsAddedOnce) {
   EXPECT_EQ(snapshot.syscalls[0].blocked_ns, 8u);
 }
 
+TEST_F(ServiceTableTest, TheCollectorsTimeIsTakenOutOfCpuAndNothingFalls) {
+  Service& service = table_.service(labels("a"));
+  LoopLedger ledger(service);
+  FakeLoop loop;
+  read(loop, ledger);
+  ByCause before{};
+  for (int round = 0; round < 40; ++round) {
+    loop.busy(Cause::cpu, 7 * kMs);
+    // A tick claims more than the round's time, so its claim is met over several.
+    const bool collects = round % 4 == 1;
+    if (round % 2 == 0 || collects) {
+      ledger.claim_tick({{},
+                         collects ? reserved_stack(stacks::kGc) : stack_of("make"),
+                         collects ? Cause::gc : Cause::cpu},
+                        9 * kMs);
+    }
+    read(loop, ledger);
+    const ServiceSnapshot now = service.snapshot();
+    for (std::size_t cause = 0; cause < kCauseCount; ++cause) {
+      ASSERT_GE(now.busy_ns[cause], before[cause]) << "round " << round << ", cause " << cause;
+    }
+    before = now.busy_ns;
+  }
+  for (int i = 0; i < 4; ++i) settle(loop, ledger);
+  const ServiceSnapshot snapshot = service.snapshot();
+  EXPECT_EQ(snapshot.busy_ns[index(Cause::gc)], 90 * kMs);
+  EXPECT_EQ(snapshot.busy_ns[index(Cause::cpu)], 190 * kMs);
+  EXPECT_EQ(of_function(snapshot, stacks::kGc, Cause::gc), 90 * kMs);
+  EXPECT_EQ(of_function(snapshot, "make", Cause::gc), 0u);
+}
+
 TEST_F(ServiceTableTest, LoopsThatShareLabelsAddUpAndOutliveEachOther) {
   Service& service = table_.service(labels("a"));
   {

@@ -21,7 +21,8 @@ StallRecord record() {
   record.cause = Cause::network;
   record.cause_ns[index(Cause::cpu)] = 3'456'789;
   record.cause_ns[index(Cause::network)] = 120'000'000;
-  record.syscalls = {{"recvfrom", "socket", 120'000'000}};
+  record.syscalls = {{"recvfrom", "socket", 120'000'000, 2}};
+  record.coroutines = {1, 2};
   record.delayed_events = 3;
   StallHold hold;
   hold.function = "save_log";
@@ -33,11 +34,12 @@ StallRecord record() {
   hold.cause = Cause::network;
   hold.syscall = "recvfrom";
   hold.hold_ns = 120'000'000;
+  hold.coroutines = {1, 2};
   hold.advice = "Use httpx.";
-  hold.stack.frames = {
-      {"SocketIO.readinto", "socket.py", "/usr/lib/python3.11/socket.py", 706,
-       stacks::Origin::stdlib},
-      {"save_log", "app/log.py", "/srv/app/log.py", 12, stacks::Origin::application}};
+  hold.stack.frames = {{"SocketIO.readinto", "socket.py", "/usr/lib/python3.11/socket.py", 706,
+                        stacks::Origin::stdlib},
+                       {"save_log", "app/log.py", "/srv/app/log.py", 12,
+                        stacks::Origin::application, false, stacks::FrameKind::coroutine}};
   record.holds = {hold};
   return record;
 }
@@ -50,14 +52,17 @@ TEST(StallRecord, WritesVersionOne) {
       R"("start_monotonic_ns":123,"duration_seconds":0.123456789,"at_least":false,"pid":10,)"
       R"("tid":11,"process":"app.main:app","runtime":"uvloop","namespace":"prod","pod":"shop-1",)"
       R"("container":"web","cause":"network","causes":{"cpu":0.003456789,"network":0.12},)"
-      R"("syscalls":[{"syscall":"recvfrom","fd_kind":"socket","blocked_seconds":0.12}],)"
-      R"("delayed_events":3,"holds":[{"function":"save_log","entry":"upload",)"
+      R"("syscalls":[{"syscall":"recvfrom","fd_kind":"socket","blocked_seconds":0.12,"waits":2}],)"
+      R"("coroutines":{"seen":1,"samples":2},"delayed_events":3,)"
+      R"("holds":[{"function":"save_log","entry":"upload",)"
       R"("leaf":"SocketIO.readinto","file":"app/log.py","path":"/srv/app/log.py","line":12,)"
-      R"("cause":"network","syscall":"recvfrom","seconds":0.12,"advice":"Use httpx.",)"
+      R"("cause":"network","syscall":"recvfrom","seconds":0.12,)"
+      R"("coroutines":{"seen":1,"samples":2},"advice":"Use httpx.",)"
       R"("stack_truncated":false,"stack":[{"function":"SocketIO.readinto","file":"socket.py",)"
-      R"("path":"/usr/lib/python3.11/socket.py","line":706,"origin":"stdlib"},)"
+      R"("path":"/usr/lib/python3.11/socket.py","line":706,"origin":"stdlib",)"
+      R"("kind":"function"},)"
       R"({"function":"save_log","file":"app/log.py","path":"/srv/app/log.py","line":12,)"
-      R"("origin":"application"}]}],"advice":"Use httpx."})");
+      R"("origin":"application","kind":"coroutine"}]}],"advice":"Use httpx."})");
 }
 
 TEST(StallRecord, IsWholeWithoutHolds) {

@@ -269,5 +269,49 @@ TEST(TurnAttribution, NoFunctionGetsLessThanItsExactBlocks) {
   }
 }
 
+TickSample tick(KnownStackPtr stack, uint64_t coroutine, Cause cause = Cause::cpu) {
+  return {{}, std::move(stack), cause, coroutine};
+}
+
+TEST(TurnAttribution, TheCollectorsTimeIsNotTheFunctionsThatItStruck) {
+  const auto make = stack_of("make"), collecting = stack_of("~gc");
+  const auto holds = attribute_turn(
+      turn_of({}, {tick(make, 7), tick(collecting, 7, Cause::gc), tick(collecting, 7, Cause::gc)},
+              {{Cause::cpu, 10 * kMs}, {Cause::gc, 20 * kMs}}));
+  EXPECT_EQ(held(holds, "~gc", Cause::gc), 20 * kMs);
+  EXPECT_EQ(held(holds, "make", Cause::cpu), 10 * kMs);
+  EXPECT_EQ(held(holds, "make", Cause::gc), 0u);
+  EXPECT_EQ(find(holds, "~gc")->coroutines, Coroutines{}) << "no coroutine runs the collector";
+  EXPECT_EQ(find(holds, "make")->coroutines, (Coroutines{1, 1}));
+}
+
+TEST(TurnAttribution, CollectorsTimeWhoseSamplesWereLostIsItsOwn) {
+  const auto holds = attribute_turn(turn_of({}, {}, {{Cause::gc, 20 * kMs}}));
+  EXPECT_EQ(held(holds, "~gc", Cause::gc), 20 * kMs);
+}
+
+TEST(TurnAttribution, CountsTheCoroutinesThatSamplesMet) {
+  const auto price = stack_of("price");
+  auto wait = block(price, Cause::network, 5 * kMs);
+  wait.coroutine = 0x2000;
+  auto gil = block(stack_of("crunch"), Cause::gil, 5 * kMs);
+  gil.coroutine = 0x3000;
+  const Turn turn = turn_of({wait, gil},
+                            {tick(price, 0x1000), tick(price, 0x1000), tick(price, 0x2000),
+                             tick(price, 0), tick(stack_of("other"), 0x4000)},
+                            {{Cause::cpu, 50 * kMs}});
+  const auto holds = attribute_turn(turn);
+  EXPECT_EQ(find(holds, "price")->coroutines, (Coroutines{2, 4}));
+  EXPECT_EQ(find(holds, "other")->coroutines, (Coroutines{1, 1}));
+  EXPECT_EQ(find(holds, "crunch")->coroutines, Coroutines{})
+      << "it is the waiter's, not the holder's";
+  EXPECT_EQ(coroutines_of(turn), (Coroutines{4, 6}));
+}
+
+TEST(TurnAttribution, ASampleWithoutTimeMakesNoHold) {
+  const auto holds = attribute_turn(turn_of({}, {tick(stack_of("price"), 0x1000)}, {}));
+  EXPECT_TRUE(holds.empty());
+}
+
 }  // namespace
 }  // namespace loopstall::stalls
