@@ -57,7 +57,7 @@ Result<ElfFile> ElfFile::open(const std::string& path) {
   return from(std::move(fd), path);
 }
 
-Result<ElfFile> ElfFile::from(base::UniqueFd fd, std::string name) {
+Result<ElfFile> ElfFile::from(base::UniqueFd fd, std::string name, uint64_t max_bytes_read) {
   struct stat status {};
   if (::fstat(fd.get(), &status) != 0 || !S_ISREG(status.st_mode)) {
     return fail(ErrorKind::target, "{} is no regular file", name);
@@ -66,6 +66,8 @@ Result<ElfFile> ElfFile::from(base::UniqueFd fd, std::string name) {
   file.fd_ = std::move(fd);
   file.name_ = std::move(name);
   file.file_size_ = static_cast<uint64_t>(status.st_size);
+  file.max_bytes_read_ = max_bytes_read;
+  file.bytes_read_ = std::make_unique<std::atomic<uint64_t>>(0);
   if (!file.read_header()) {
     return fail(ErrorKind::target, "{} is no 64-bit little-endian ELF program or library",
                 file.name_);
@@ -75,6 +77,8 @@ Result<ElfFile> ElfFile::from(base::UniqueFd fd, std::string name) {
 
 bool ElfFile::read_at(uint64_t offset, void* to, std::size_t bytes) const {
   if (offset > file_size_ || bytes > file_size_ - offset) return false;
+  if (bytes_read_->load(std::memory_order_relaxed) + bytes > max_bytes_read_) return false;
+  bytes_read_->fetch_add(bytes, std::memory_order_relaxed);
   auto* out = static_cast<char*>(to);
   while (bytes > 0) {
     const ssize_t got = ::pread(fd_.get(), out, bytes, static_cast<off_t>(offset));

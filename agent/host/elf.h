@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -36,19 +38,26 @@ struct ElfSymbol {
   bool operator==(const ElfSymbol&) const = default;
 };
 
+/// What is read of one file at most. Sections may overlap, and a file may be a terabyte of holes
+/// that cost its owner nothing; the largest real symbol tables are some 100 MiB.
+inline constexpr uint64_t kMaxElfBytesRead = 512ULL << 20;
+
 enum class ElfSymbolType : uint8_t { object, function };
 
 /// A little-endian 64-bit ELF executable or shared object, read with pread alone: the file belongs
 /// to a target and may be hostile or change under us, so nothing is mapped (a truncated mapping
 /// would be SIGBUS) and no count, size or offset in it is believed beyond what a read returns.
-/// Const calls may run in parallel.
+/// Beyond the budget every read fails, as if the file ended there. Const calls may run in parallel.
 class ElfFile {
  public:
   static base::Result<ElfFile> open(const std::string& path);
   /// Takes the descriptor. `name` is for messages.
-  static base::Result<ElfFile> from(base::UniqueFd fd, std::string name);
+  static base::Result<ElfFile> from(base::UniqueFd fd, std::string name,
+                                    uint64_t max_bytes_read = kMaxElfBytesRead);
 
   uint16_t machine() const { return machine_; }  ///< EM_X86_64, EM_AARCH64, …
+  /// Of this file, so far.
+  uint64_t bytes_read() const { return bytes_read_->load(std::memory_order_relaxed); }
   bool position_independent() const { return position_independent_; }  ///< ET_DYN, not ET_EXEC
   std::span<const ElfSegment> segments() const { return segments_; }
 
@@ -85,6 +94,8 @@ class ElfFile {
   base::UniqueFd fd_;
   std::string name_;
   uint64_t file_size_ = 0;
+  uint64_t max_bytes_read_ = 0;
+  std::unique_ptr<std::atomic<uint64_t>> bytes_read_;  // behind a pointer: files are moved
   uint16_t machine_ = 0;
   bool position_independent_ = false;
   std::vector<ElfSegment> segments_;

@@ -5,6 +5,7 @@
 #include <sys/syscall.h>
 
 #include <map>
+#include <optional>
 #include <string>
 
 #include "probes/syscalls.h"
@@ -29,27 +30,39 @@ std::map<uint64_t, pid_t> threads_by_own_id(const host::Procfs& procfs, pid_t pi
   return threads;
 }
 
-std::string fd_target(const host::Procfs& procfs, pid_t pid, int fd) {
-  const auto fds = procfs.fds(pid);
-  if (!fds) return {};
-  for (const host::FdLink& link : *fds) {
-    if (link.fd == fd) return link.target;
-  }
-  return {};
-}
+/// The process's descriptors, read once, when they are first asked for: it may have 65,536 of them.
+class Descriptors {
+ public:
+  Descriptors(const host::Procfs& procfs, pid_t pid) : procfs_(procfs), pid_(pid) {}
 
-/// The number of the process's only epoll descriptor; -1 when it has none or several.
-int only_epoll(const host::Procfs& procfs, pid_t pid) {
-  int found = -1;
-  const auto fds = procfs.fds(pid);
-  if (!fds) return -1;
-  for (const host::FdLink& link : *fds) {
-    if (link.target != "anon_inode:[eventpoll]") continue;
-    if (found >= 0) return -1;
-    found = link.fd;
+  std::string target(int fd) {
+    for (const host::FdLink& link : all()) {
+      if (link.fd == fd) return link.target;
+    }
+    return {};
   }
-  return found;
-}
+
+  /// The number of the process's only epoll descriptor; -1 when it has none or several.
+  int only_epoll() {
+    int found = -1;
+    for (const host::FdLink& link : all()) {
+      if (link.target != "anon_inode:[eventpoll]") continue;
+      if (found >= 0) return -1;
+      found = link.fd;
+    }
+    return found;
+  }
+
+ private:
+  const std::vector<host::FdLink>& all() {
+    if (!links_) links_ = procfs_.fds(pid_).value_or(std::vector<host::FdLink>());
+    return *links_;
+  }
+
+  const host::Procfs& procfs_;
+  pid_t pid_;
+  std::optional<std::vector<host::FdLink>> links_;
+};
 
 bool is_in_gil(const stacks::PythonProcess& python, uint64_t address) {
   using Layout = stacks::PythonLayout;
@@ -57,8 +70,7 @@ bool is_in_gil(const stacks::PythonProcess& python, uint64_t address) {
          address < python.gil_address + Layout::kGilFutexEnd;
 }
 
-Cause cause_of(const host::Procfs& procfs, const ProcessReader& reader,
-               const SyscallState& state) {
+Cause cause_of(Descriptors& descriptors, const ProcessReader& reader, const SyscallState& state) {
   if (state.kind == SyscallState::Kind::running) return Cause::cpu;
   if (state.kind == SyscallState::Kind::elsewhere) return Cause::other;
   const auto number = static_cast<uint32_t>(state.number);
@@ -69,7 +81,7 @@ Cause cause_of(const host::Procfs& procfs, const ProcessReader& reader,
     if (!first || state.args[1] == 0) return Cause::sleep;
     fd = first->fd;
   }
-  return probes::cause_of_wait(number, fd_target(procfs, reader.target().python.pid, fd));
+  return probes::cause_of_wait(number, descriptors.target(fd));
 }
 
 loops::EpollWait describe_wait(const stalls::KnownStack& known, const SyscallState& state,
@@ -89,12 +101,14 @@ std::vector<SightedLoop> sight_loops(const host::Procfs& procfs, const base::Clo
                                      ProcessReader& reader) {
   const stacks::PythonProcess& python = reader.target().python;
   std::vector<SightedLoop> loops;
-  const auto tids = threads_by_own_id(procfs, python.pid);
+  auto tids = threads_by_own_id(procfs, python.pid);
+  Descriptors descriptors(procfs, python.pid);
   std::map<std::string, uint64_t> ignored;
   for (const stacks::PythonThread& thread : stacks::python_threads(reader.memory(), python)) {
-    const auto tid = tids.find(thread.native_thread_id);
-    if (tid == tids.end()) continue;
-    const auto state = procfs.syscall(python.pid, tid->second);
+    // Each thread once, however often the target's own list names it.
+    const auto tid = tids.extract(thread.native_thread_id);
+    if (tid.empty()) continue;
+    const auto state = procfs.syscall(python.pid, tid.mapped());
     if (!state) continue;
     SightedLoop loop;
     loop.stack =
@@ -105,12 +119,12 @@ std::vector<SightedLoop> sight_loops(const host::Procfs& procfs, const base::Clo
         loops::judge_running_thread(describe_wait(*loop.stack, *state, python), in_epoll);
     if (sighting.kind == loops::RuntimeKind::none) continue;
     loop.pid = static_cast<uint32_t>(python.pid);
-    loop.tid = static_cast<uint32_t>(tid->second);
+    loop.tid = static_cast<uint32_t>(tid.mapped());
     loop.kind = sighting.kind;
     loop.in_home_wait = sighting.in_home_wait;
-    loop.home_fd = sighting.in_home_wait ? static_cast<int32_t>(state->args[0])
-                                         : only_epoll(procfs, python.pid);
-    loop.cause = cause_of(procfs, reader, *state);
+    loop.home_fd =
+        sighting.in_home_wait ? static_cast<int32_t>(state->args[0]) : descriptors.only_epoll();
+    loop.cause = cause_of(descriptors, reader, *state);
     loop.seen_ns = clock.monotonic_ns();
     loops.push_back(std::move(loop));
   }

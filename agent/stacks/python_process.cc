@@ -7,6 +7,7 @@
 #include <array>
 #include <charconv>
 #include <cstring>
+#include <set>
 #include <span>
 #include <utility>
 
@@ -31,6 +32,10 @@ namespace {
 using Refused = tl::unexpected<PythonRefusal>;
 
 constexpr std::size_t kMaxBinaries = 8'192;
+// Of one process, in one inspection. Large programs map some 300 files; reading them costs about a
+// second a gibibyte, while all other processes wait.
+constexpr std::size_t kMaxCandidates = 1'024;
+constexpr uint64_t kMaxBytesParsed = 1ULL << 30;
 constexpr std::size_t kMaxInterpreters = 64;
 constexpr std::size_t kMaxThreads = 4'096;
 // A running thread's frames can be torn while they are read.
@@ -61,12 +66,10 @@ PythonVersion version_in_name(std::string_view path) {
 /// The mappings that may hold the runtime: each mapped executable file once, likely ones first.
 std::vector<host::Mapping> candidates(const std::vector<host::Mapping>& maps) {
   std::vector<host::Mapping> files;
+  std::set<std::pair<uint64_t, std::string_view>> known;
   for (const host::Mapping& mapping : maps) {
     if (!mapping.executable || mapping.inode == 0 || !mapping.path.starts_with('/')) continue;
-    const bool known = std::any_of(files.begin(), files.end(), [&](const host::Mapping& other) {
-      return other.inode == mapping.inode && other.path == mapping.path;
-    });
-    if (!known) files.push_back(mapping);
+    if (known.emplace(mapping.inode, mapping.path).second) files.push_back(mapping);
   }
   std::stable_partition(files.begin(), files.end(),
                         [](const host::Mapping& file) { return named_like_python(file.path); });
@@ -213,6 +216,8 @@ std::string_view token(PythonRefusal refusal) {
       return "unsupported_machine";
     case PythonRefusal::unknown_libc:
       return "unknown_libc";
+    case PythonRefusal::too_costly:
+      return "too_costly";
     case PythonRefusal::unreadable_memory:
       return "unreadable_memory";
     case PythonRefusal::self_check_failed:
@@ -234,6 +239,7 @@ std::shared_ptr<const PythonInspector::Binary> PythonInspector::parse(host::Targ
   if (!elf) return nullptr;
   constexpr std::array<std::string_view, 3> kObjects = {"_PyRuntime", "PyCode_Type", "Py_Version"};
   const auto found = elf->definitions(kObjects, host::ElfSymbolType::object);
+  bytes_parsed_ += elf->bytes_read();
   if (!found[0]) return nullptr;
   Binary binary;
   binary.runtime = found[0]->value;
@@ -295,7 +301,12 @@ tl::expected<PythonProcess, PythonRefusal> PythonInspector::inspect(pid_t pid) {
   process.uvloop = maps_uvloop(*maps);
 
   PythonRefusal refusal = PythonRefusal::not_python;
+  const uint64_t parsed_before = bytes_parsed_;
+  std::size_t examined = 0;
   for (const host::Mapping& mapping : candidates(*maps)) {
+    if (++examined > kMaxCandidates || bytes_parsed_ - parsed_before > kMaxBytesParsed) {
+      return Refused(PythonRefusal::too_costly);
+    }
     auto file = open_candidate(pid, mapping);
     if (!file) {
       if (named_like_python(mapping.path)) refusal = PythonRefusal::unreadable_files;

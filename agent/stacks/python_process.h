@@ -53,6 +53,7 @@ enum class PythonRefusal : uint8_t {
   debug_build,          ///< Py_TRACE_REFS: every object is larger
   unsupported_machine,  ///< the layouts are those of x86-64
   unknown_libc,
+  too_costly,  ///< it maps more files, or larger ones, than any program needs
   unreadable_memory,
   self_check_failed,  ///< what was read does not hang together: another layout than the table's
 };
@@ -90,6 +91,7 @@ class PythonInspector {
   OpenMemory open_memory_;
   std::map<host::FileIdentity, std::shared_ptr<const Binary>> binaries_;
   uint64_t files_parsed_ = 0;
+  uint64_t bytes_parsed_ = 0;
 };
 
 /// One PyThreadState.

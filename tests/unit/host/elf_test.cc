@@ -237,5 +237,27 @@ TEST_F(Elf, ManyCopiesOfANameCostABoundedSearch) {
   EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(10));
 }
 
+TEST_F(Elf, ATerabyteOfHolesCostsABoundedSearch) {
+  // A sparse file costs its owner nothing, and its sections may claim all of it.
+  std::string image = rich_image();
+  Elf64_Ehdr header;
+  std::memcpy(&header, image.data(), sizeof header);
+  const uint64_t size = uint64_t{1} << 40;
+  for (int i = 0; i < header.e_shnum; ++i) {
+    std::memcpy(
+        image.data() + header.e_shoff + i * sizeof(Elf64_Shdr) + offsetof(Elf64_Shdr, sh_size),
+        &size, sizeof size);
+  }
+  base::UniqueFd fd(::memfd_create("image", MFD_CLOEXEC));
+  ASSERT_EQ(::write(fd.get(), image.data(), image.size()), static_cast<ssize_t>(image.size()));
+  ASSERT_EQ(::ftruncate(fd.get(), static_cast<off_t>(2 * size)), 0);
+  constexpr uint64_t kBudget = 4 << 20;
+  const auto file = ElfFile::from(std::move(fd), "image", kBudget);
+  ASSERT_TRUE(file);
+  ask_everything(*file);
+  EXPECT_GT(file->bytes_read(), kBudget / 2);
+  EXPECT_LE(file->bytes_read(), kBudget);
+}
+
 }  // namespace
 }  // namespace loopstall::host

@@ -206,6 +206,22 @@ TEST_F(PythonInspectorTest, WithoutAKnownLibcThreadsHaveNoState) {
   EXPECT_EQ(refusal(), PythonRefusal::unknown_libc);
 }
 
+TEST_F(PythonInspectorTest, AThousandFilesAreEnough) {
+  const auto with_files = [](int count) {
+    std::string maps;
+    for (int i = 0; i < count; ++i)
+      maps += fmt::format("{0:x}-{0:x} r-xp 0 00:00 {1} /x{1}\n", 4096, i + 1);
+    return maps;
+  };
+  write("maps", with_files(1'024));
+  EXPECT_EQ(refusal(), PythonRefusal::not_python);
+  write("maps", with_files(1'025));
+  EXPECT_EQ(refusal(), PythonRefusal::too_costly);
+  // What is named like the interpreter comes first, so honest programs are not lost.
+  write("maps", with_files(20'000) + program_mapping() + libc_mapping());
+  EXPECT_TRUE(inspect());
+}
+
 TEST_F(PythonInspectorTest, AMissingProcessIsGone) {
   fs::remove(process_directory() / "maps");
   EXPECT_EQ(refusal(), PythonRefusal::unreadable_files);
