@@ -68,7 +68,8 @@ def files_of(root):
     found = []
     for folder, subfolders, names in os.walk(root):
         subfolders[:] = [name for name in subfolders if name not in SKIPPED_FOLDERS]
-        paths = (pathlib.Path(folder, name) for name in names)
+        # In a linked worktree .git is a file that names a place of this machine.
+        paths = (pathlib.Path(folder, name) for name in names if name != ".git")
         found += [path.relative_to(root) for path in paths if path.is_file()]
     return sorted(found)
 
