@@ -87,8 +87,10 @@ class Procfs {
   base::Result<ProcessStat> stat(pid_t pid) const;
   base::Result<ProcessStatus> status(pid_t pid) const;
   base::Result<std::vector<Mapping>> maps(pid_t pid) const;
-  /// The whole text, for container_id().
+  /// The whole text, for container_identity().
   base::Result<std::string> cgroup(pid_t pid) const;
+  /// The whole text, for kubelet_mount().
+  base::Result<std::string> mountinfo(pid_t pid) const;
   /// Where /proc/PID/exe points, in the target's mount namespace.
   base::Result<std::string> exe(pid_t pid) const;
   base::Result<SyscallState> syscall(pid_t pid, pid_t tid) const;

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "loops/process_name.h"
+#include "session/container_labels.h"
 #include "stacks/process_code.h"
 
 namespace loopstall::session {
@@ -35,6 +36,20 @@ stacks::ProcessCode describe_code(const host::Procfs& procfs, const Target& targ
     if (!program.app_dir.empty()) code.import_roots.push_back(std::move(program.app_dir));
   }
   return code;
+}
+
+std::string service_name(const host::Procfs& procfs, pid_t pid) {
+  for (int i = 0; i < kMaxAncestors && pid > 0; ++i) {
+    const auto cmdline = procfs.cmdline(pid);
+    const auto exe = procfs.exe(pid);
+    if (!cmdline) break;
+    std::string name = loops::process_name(*cmdline, exe ? base_name(*exe) : std::string());
+    if (!name.empty()) return name;
+    const auto status = procfs.status(pid);
+    if (!status) break;
+    pid = status->ppid;
+  }
+  return std::string(stacks::kUnknown);
 }
 
 }  // namespace
@@ -85,17 +100,8 @@ stalls::KnownStackPtr ProcessReader::name(const stacks::RawStack& stack,
 
 loops::LoopLabels read_labels(const host::Procfs& procfs, pid_t pid) {
   loops::LoopLabels labels;
-  for (int i = 0; i < kMaxAncestors && pid > 0; ++i) {
-    const auto cmdline = procfs.cmdline(pid);
-    const auto exe = procfs.exe(pid);
-    if (!cmdline) break;
-    labels.process = loops::process_name(*cmdline, exe ? base_name(*exe) : std::string());
-    if (!labels.process.empty()) return labels;
-    const auto status = procfs.status(pid);
-    if (!status) break;
-    pid = status->ppid;
-  }
-  labels.process = std::string(stacks::kUnknown);
+  labels.process = service_name(procfs, pid);
+  label_container(procfs, pid, labels);
   return labels;
 }
 

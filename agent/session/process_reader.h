@@ -40,8 +40,8 @@ class ProcessReader {
   stacks::ImportRoots import_roots_;
 };
 
-/// The labels of a process, from its command line, its executable and, for workers that
-/// multiprocessing spawned, its parent's.
+/// The labels of a process: its name from its command line, its executable and, for workers that
+/// multiprocessing spawned, its parent's; its pod and container by label_container().
 loops::LoopLabels read_labels(const host::Procfs& procfs, pid_t pid);
 
 }  // namespace loopstall::session

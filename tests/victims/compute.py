@@ -7,8 +7,6 @@ import json
 import tempfile
 import time
 
-from PIL import Image
-
 import victim
 
 
@@ -18,6 +16,7 @@ def compress_image(image):
 
 
 def photo():
+    from PIL import Image  # here: the other cases run where there is no Pillow
     return Image.effect_noise((2400, 1600), 80).convert("RGB")
 
 

@@ -116,6 +116,15 @@ def container_of(objects):
     return container
 
 
+def mounts_of(objects):
+    """{path in the container: path on the node}; none of them can be written to."""
+    volumes = {volume["name"]: volume["hostPath"] for volume in pod_of(objects).get("volumes", [])}
+    mounts = container_of(objects).get("volumeMounts", [])
+    assert all(mount["readOnly"] is True for mount in mounts)
+    assert sorted(volumes) == sorted(mount["name"] for mount in mounts)
+    return {mount["mountPath"]: volumes[mount["name"]]["path"] for mount in mounts}
+
+
 BOTH = pytest.mark.parametrize("values", [{}, ALL_ON], ids=["default", "all_on"])
 
 
@@ -166,9 +175,16 @@ def test_pod_sees_the_nodes_processes_and_nothing_else_of_it(template, values):
     assert pod["hostPID"] is True
     assert not pod.get("hostNetwork") and not pod.get("hostIPC")
     assert "initContainers" not in pod
-    mounts = container_of(template(values))["volumeMounts"]
-    assert mounts == [{"name": "tracefs", "mountPath": "/sys/kernel/tracing", "readOnly": True}]
-    assert [v["hostPath"]["path"] for v in pod["volumes"]] == ["/sys/kernel/tracing"]
+    assert mounts_of(template(values)) == {
+        path: path for path in ("/sys/kernel/tracing", "/var/log/pods", "/var/log/containers")
+    }
+
+
+def test_mounts_can_be_left_out(template):
+    off = {"enabled": False}
+    assert list(mounts_of(template({"podLogs": off}))) == ["/sys/kernel/tracing"]
+    assert list(mounts_of(template({"tracefs": off}))) == ["/var/log/pods", "/var/log/containers"]
+    assert mounts_of(template({"podLogs": off, "tracefs": off})) == {}
 
 
 @BOTH
@@ -306,6 +322,8 @@ def test_a_packed_chart_has_the_files_not_the_links(helm, tmp_path):
         {"capabilities": {"add": []}},
         {"seccompProfile": {"type": "None"}},
         {"tracefs": {"hostPath": "/"}},
+        {"podLogs": {"enabled": "yes"}},
+        {"podLogs": {"hostPath": "/"}},
         {"image": {"repository": ""}},
         {"image": {"pullPolicy": "Sometimes"}},
         {"podMonitor": {"interval": "15"}},

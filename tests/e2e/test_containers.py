@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Services in real containers: found, named as in Kubernetes, not written to."""
+
+import contextlib
+import os
+import pathlib
+import shutil
+import uuid
+
+import pytest
+
+from harness import containers, waiting
+from harness.agent import Agent
+
+LOGS = pathlib.Path("/var/log")
+
+pytestmark = pytest.mark.usefixtures("privileged")
+
+
+@pytest.fixture(scope="module")
+def root():
+    with containers.root_file_system() as folder:
+        yield folder
+
+
+def slice_of(uid):
+    return f"kubepods-burstable-pod{uid.replace('-', '_')}.slice"
+
+
+def cgroup_path(form, uid, container_id):
+    return {
+        "cgroupfs": f"/kubepods/burstable/pod{uid}/{container_id}",
+        "systemd": f"/kubepods.slice/kubepods-burstable.slice/{slice_of(uid)}"
+                   f"/cri-containerd-{container_id}.scope",
+        "crio": f"/kubepods.slice/kubepods-burstable.slice/{slice_of(uid)}"
+                f"/crio-{container_id}.scope",
+        "kind": f"/docker/{'d' * 64}/kubelet.slice/kubelet-kubepods.slice/{slice_of(uid)}"
+                f"/cri-containerd-{container_id}.scope",
+        "docker": f"/docker/{container_id}",
+    }[form]
+
+
+@contextlib.contextmanager
+def pod_logs(namespace, pod, uid, container, container_id, link=True):
+    """What the kubelet makes for a container's log."""
+    folder = LOGS / "pods" / f"{namespace}_{pod}_{uid}"
+    made = [path for path in (LOGS / "pods", LOGS / "containers") if not path.exists()]
+    (folder / container).mkdir(parents=True)
+    (folder / container / "0.log").touch()
+    name = LOGS / "containers" / f"{pod}_{namespace}_{container}-{container_id}.log"
+    name.parent.mkdir(exist_ok=True)
+    if link:
+        name.symlink_to(folder / container / "0.log")
+    try:
+        yield
+    finally:
+        if link:
+            name.unlink()
+        shutil.rmtree(folder)
+        for path in made:
+            path.rmdir()
+
+
+def test_loop_that_hangs_in_a_container_already_is_shown(root, agent_binary):
+    """Its threads are found by their ids in the container's pid namespace; nothing is written."""
+    before = containers.listing(root)
+    container = containers.Container(root, cgroup_path("docker", "", containers.new_id()))
+    with containers.ContainedTalker(container, ["lifecycle.py", "sleeping", "asyncio"]) as victim:
+        victim.hear("hanging")
+        with Agent("--pid", str(victim.pid)) as agent:
+            loop = agent.wait_for_loop(victim.pid, serving=False)
+            assert loop["state"] == "busy" and loop["turn_age_at_least"] is True
+            assert "hang_asleep" in [frame["function"] for frame in loop["stack"]]
+            assert loop["labels"]["container"] == container.cgroup[-64:][:12]
+            assert loop["labels"]["pod"] == loop["labels"]["namespace"] == ""
+    assert containers.listing(root) == before
+
+
+@pytest.mark.parametrize("form", ["cgroupfs", "systemd", "crio", "kind"])
+def test_short_lived_pod_has_its_names(agent, root, form):
+    """A pod that lives for about a second; its gauges end with it."""
+    uid, container_id = str(uuid.uuid4()), containers.new_id()
+    pod = f"shop-{uuid.uuid4().hex[:8]}"
+    with pod_logs("e2e-prod", pod, uid, "web", container_id, link=form != "crio"):
+        container = containers.Container(root, cgroup_path(form, uid, container_id))
+        with containers.ContainedTalker(container, ["lifecycle.py", "exit_in_stall", "asyncio"]) as victim:
+            victim.hear("hanging")
+            labels = {"namespace": "e2e-prod", "pod": pod, "container": "web"}
+            seen = waiting.until(lambda: agent.scrape().find("loopstall_loops", **labels), 10,
+                                 "the pod's loop has its names")
+            assert [value for _, value in seen] == [1]
+            victim.process.wait(20)
+        waiting.until(lambda: not agent.scrape().find("loopstall_loops", **labels), 10,
+                      "the pod's gauge has ended")
+
+
+def node_uts_can_be_read():
+    try:
+        return bool(os.readlink("/proc/1/ns/uts"))
+    except PermissionError:
+        return False
+
+
+def test_pod_without_logs_is_named_by_its_own_mounts(agent, root, tmp_path):
+    """But not where the node's host name may be the pod's for all that the agent can tell."""
+    uid, container_id = str(uuid.uuid4()), containers.new_id()
+    pod = f"shop-{uuid.uuid4().hex[:8]}"
+    source = tmp_path / "pods" / uid / "containers" / "side-car"
+    source.mkdir(parents=True)
+    files = {"hostname": pod + "\n", "resolv.conf": "search e2e-own.svc.cluster.local\n", "log": ""}
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    last_words = source / "5d9c1b7a"
+    last_words.touch()
+    mounts = [(last_words, "/dev/termination-log"), (tmp_path / "hostname", "/etc/hostname"),
+              (tmp_path / "resolv.conf", "/etc/resolv.conf")]
+    with etc_left_as_it_was(root):
+        container = containers.Container(root, cgroup_path("cgroupfs", uid, container_id), mounts,
+                                         host_name=pod)
+        with containers.ContainedTalker(container, ["lifecycle.py", "idle", "asyncio"]) as victim:
+            victim.hear("ready")
+            labels = agent.wait_for_loop(victim.pid)["labels"]
+    own = ("e2e-own", pod, "side-car") if node_uts_can_be_read() else ("", "", container_id[:12])
+    assert (labels["namespace"], labels["pod"], labels["container"]) == own
+
+
+@contextlib.contextmanager
+def etc_left_as_it_was(root):
+    """runc makes the files there that it mounts over."""
+    before = set((root / "etc").iterdir())
+    try:
+        yield
+    finally:
+        for path in set((root / "etc").iterdir()) - before:
+            path.unlink()
