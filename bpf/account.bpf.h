@@ -182,15 +182,68 @@ static __always_inline void settle_off_cpu(struct thread_state *thread, struct l
 	}
 }
 
+/*
+ * While another tracer attaches to or leaves the scheduler's tracepoint, the kernel skips runs of
+ * our program (seen on 6.18 with both ends of a sleep). Such a sleep would pass for computing.
+ */
+enum switch_view { SWITCHES_SEEN, SWITCH_IN_UNSEEN, SWITCHES_UNSEEN };
+
+/* `leaving`: called at a switch-out, which the kernel has counted already. */
+static __always_inline enum switch_view view_of_switches(const struct thread_state *thread,
+							 struct task_struct *task, bool leaving)
+{
+	if (switches_of(task) != thread->switches + leaving)
+		return SWITCHES_UNSEEN;
+	return thread->off_cpu && !thread->off_end_ns ? SWITCH_IN_UNSEEN : SWITCHES_SEEN;
+}
+
+static __always_inline void note_book(struct thread_state *thread, struct task_struct *task,
+				      bool leaving)
+{
+	thread->switches = switches_of(task) - leaving;
+	thread->ran_ns = run_time_of(task);
+	thread->waited_ns = run_delay_of(task);
+}
+
+/* What it waited for is not known, and neither is whose stack that was. */
+static __always_inline void account_unseen(struct thread_state *thread, struct ls_slot *slot,
+					   struct task_struct *task, __u64 length)
+{
+	__u64 ran = span(thread->ran_ns, run_time_of(task));
+	__u64 waited = span(thread->waited_ns, run_delay_of(task));
+
+	if (ran > length)
+		ran = length;
+	if (waited > length - ran)
+		waited = length - ran;
+	add_busy(thread, slot, LS_CPU, ran);
+	add_busy(thread, slot, LS_RUNQUEUE, waited);
+	add_busy(thread, slot, LS_OTHER, length - ran - waited);
+}
+
 /* Inside write_begin/write_end: brings the account up to `now` for a thread that is running. */
 static __always_inline void account_running(struct thread_state *thread, struct ls_slot *slot,
-					    struct task_struct *task, __u64 now)
+					    struct task_struct *task, bool leaving, __u64 now)
 {
+	enum switch_view view = view_of_switches(thread, task, leaving);
+
+	if (view != SWITCHES_SEEN)
+		count_loss(LS_LOST_SWITCH);
+	/* It left for a known reason and came back by itself: what it ran since is in the book. */
+	if (view == SWITCH_IN_UNSEEN)
+		thread->off_end_ns = now - span(thread->ran_ns, run_time_of(task));
 	settle_off_cpu(thread, slot, task);
-	add_busy(thread, slot, LS_CPU, span(thread->accounted_ns, now));
+	thread->off_cpu = 0;
+	if (view == SWITCHES_UNSEEN)
+		account_unseen(thread, slot, task, span(thread->accounted_ns, now));
+	else
+		add_busy(thread, slot, LS_CPU, span(thread->accounted_ns, now));
 	thread->accounted_ns = now;
-	if (slot)
+	note_book(thread, task, false);
+	if (slot) {
 		slot->accounted_ns = now;
+		slot->switched_in_ns = 0;
+	}
 }
 
 static __always_inline void capture_stacks(struct thread_state *thread, bool waits_for_gil)
@@ -219,7 +272,7 @@ static __always_inline void leave_cpu(struct thread_state *thread, struct ls_slo
 	struct off_cpu_reason reason = {};
 
 	write_begin(slot);
-	account_running(thread, slot, task, now);
+	account_running(thread, slot, task, true, now);
 	reason_for_leaving(&reason, thread, task, preempted, state);
 	thread->off_cpu = 1;
 	thread->off_end_ns = 0;
@@ -318,7 +371,8 @@ static __always_inline void show_turn(const struct thread_state *thread, struct 
 }
 
 /* `runqueue` of the time before `now` was spent waiting for a CPU and belongs to the turn. */
-static __always_inline void begin_turn(struct thread_state *thread, struct ls_slot *slot, __u64 now,
+static __always_inline void begin_turn(struct thread_state *thread, struct ls_slot *slot,
+				       struct task_struct *task, bool leaving, __u64 now,
 				       __u64 runqueue)
 {
 	clear_turn(thread);
@@ -327,6 +381,7 @@ static __always_inline void begin_turn(struct thread_state *thread, struct ls_sl
 	thread->turn_start_ns = now - runqueue;
 	thread->accounted_ns = now;
 	thread->off_cpu = 0;
+	note_book(thread, task, leaving);
 	if (slot)
 		show_turn(thread, slot);
 	add_busy(thread, slot, LS_RUNQUEUE, runqueue);
@@ -393,11 +448,11 @@ static __always_inline void end_turn(struct thread_state *thread, struct ls_slot
 }
 
 static __always_inline void enter_home_wait(struct thread_state *thread, struct ls_slot *slot,
-					    struct task_struct *task, __u64 now)
+					    struct task_struct *task, bool leaving, __u64 now)
 {
 	write_begin(slot);
 	if (thread->in_turn) {
-		account_running(thread, slot, task, now);
+		account_running(thread, slot, task, leaving, now);
 		end_turn(thread, slot, task, now);
 	} else {
 		/* It was in the wait and came back without an exit that we saw (a lost hook). */
@@ -419,7 +474,8 @@ static __always_inline void enter_home_wait(struct thread_state *thread, struct 
  * that belongs to the turn that starts.
  */
 static __always_inline void leave_home_wait(struct thread_state *thread, struct ls_slot *slot,
-					    struct task_struct *task, __s64 result, __u64 now)
+					    struct task_struct *task, bool leaving, __s64 result,
+					    __u64 now)
 {
 	__u64 length = span(thread->accounted_ns, now);
 	__u64 runqueue = span(thread->wait_run_delay, run_delay_of(task));
@@ -442,7 +498,7 @@ static __always_inline void leave_home_wait(struct thread_state *thread, struct 
 	}
 	thread->ended_stall = 0;
 	thread->in_home_wait = 0;
-	begin_turn(thread, slot, now, runqueue);
+	begin_turn(thread, slot, task, leaving, now, runqueue);
 	write_end(slot);
 }
 

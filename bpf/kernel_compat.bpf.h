@@ -35,6 +35,17 @@ static __always_inline bool is_frozen(struct task_struct *task)
 	return BPF_CORE_READ(task, jobctl) & JOBCTL_TRAP_FREEZE_BIT;
 }
 
+/* The scheduler's own book of a task. Its run time is exact at a switch; else the last tick's. */
+static __always_inline __u64 switches_of(struct task_struct *task)
+{
+	return task->nvcsw + task->nivcsw;
+}
+
+static __always_inline __u64 run_time_of(struct task_struct *task)
+{
+	return task->se.sum_exec_runtime;
+}
+
 /* 319cf175f78f (5.11) turned file.f_ep_links (a list) into file.f_ep (a pointer to a list). */
 static __always_inline struct hlist_node *first_watch_of(struct file *file)
 {

@@ -157,7 +157,8 @@ static __always_inline void end_loop(struct thread_state *thread, struct task_st
 	if (slot) {
 		write_begin(slot);
 		if (thread->in_turn)
-			account_running(thread, slot, task, now);
+			/* A thread ends at its last switch. */
+			account_running(thread, slot, task, reason == LS_END_EXIT, now);
 		else
 			slot->idle_ns += span(thread->accounted_ns, now);
 		slot->accounted_ns = now;
@@ -182,7 +183,8 @@ static __always_inline void end_loop(struct thread_state *thread, struct task_st
 }
 
 /* Takes over a loop that is older than the agent, at the first hook that meets its thread. */
-static __always_inline void adopt_seed(struct thread_state *thread, struct task_struct *task)
+static __always_inline void adopt_seed(struct thread_state *thread, struct task_struct *task,
+				       bool leaving)
 {
 	struct ls_slot *slot = slot_of(thread);
 
@@ -197,7 +199,7 @@ static __always_inline void adopt_seed(struct thread_state *thread, struct task_
 	slot->accounted_ns = thread->seed_ns;
 	slot->phase = thread->phase;
 	if (thread->seed_in_turn) {
-		begin_turn(thread, slot, thread->seed_ns, 0);
+		begin_turn(thread, slot, task, leaving, thread->seed_ns, 0);
 		thread->turn_flags = LS_TURN_AT_LEAST;
 		slot->turn_flags = LS_TURN_AT_LEAST;
 		if (thread->seed_off_cpu) {
@@ -249,7 +251,7 @@ static __always_inline void continue_candidacy(struct thread_state *thread,
 		thread->early_idle_ns += span(thread->accounted_ns, now);
 		return;
 	}
-	account_running(thread, NULL, task, now);
+	account_running(thread, NULL, task, false, now);
 	for (cause = 0; cause < LS_CAUSES; cause++)
 		thread->early_cause_ns[cause] += thread->turn_cause_ns[cause];
 	thread->early_startup_ns += span(thread->turn_start_ns, now);
@@ -320,7 +322,7 @@ static __noinline int on_epoll_enter(__s32 fd, __u32 max_events)
 	if (thread->status == THREAD_IGNORED)
 		return 0;
 	if (thread->status == THREAD_SEEDED)
-		adopt_seed(thread, task);
+		adopt_seed(thread, task, false);
 	if (thread->status == THREAD_CANDIDATE)
 		take_verdict(thread, task, now);
 	if (thread->status == THREAD_LOOP) {
@@ -329,7 +331,7 @@ static __noinline int on_epoll_enter(__s32 fd, __u32 max_events)
 		    (__u64)task_file(task, thread->home_fd) == thread->home_file) {
 			/* Any other file is a nested wait: the scheduler shows what it costs. */
 			if ((__u64)task_file(task, fd) == thread->home_file)
-				enter_home_wait(thread, slot, task, now);
+				enter_home_wait(thread, slot, task, false, now);
 			return 0;
 		}
 		/* Closed by another thread; or seeded inside a turn, with a home not known. */
@@ -352,12 +354,12 @@ static __noinline int on_epoll_exit(__s64 result)
 		return 0;
 	now = bpf_ktime_get_ns();
 	if (thread->status == THREAD_SEEDED)
-		adopt_seed(thread, task);
+		adopt_seed(thread, task, false);
 	if (thread->status == THREAD_CANDIDATE && !take_verdict(thread, task, now)) {
 		/* Account the turn that starts, in case that the answer is "home". */
 		if (thread->status == THREAD_CANDIDATE && !thread->in_turn) {
 			thread->early_idle_ns += span(thread->accounted_ns, now);
-			begin_turn(thread, NULL, now, 0);
+			begin_turn(thread, NULL, task, false, now, 0);
 		}
 		return 0;
 	}
@@ -365,7 +367,7 @@ static __noinline int on_epoll_exit(__s64 result)
 		return 0;
 	slot = slot_of(thread);
 	if (slot)
-		leave_home_wait(thread, slot, task, result, now);
+		leave_home_wait(thread, slot, task, false, result, now);
 	return 0;
 }
 
@@ -381,7 +383,7 @@ static __noinline int on_fd_close(__s32 fd)
 		return 0;
 	now = bpf_ktime_get_ns();
 	if (thread->status == THREAD_SEEDED)
-		adopt_seed(thread, task);
+		adopt_seed(thread, task, false);
 	if (thread->status == THREAD_LOOP) {
 		if (fd == thread->home_fd)
 			end_loop(thread, task, LS_END_CLOSED, now);
@@ -422,10 +424,10 @@ static __always_inline void heal_boundary(struct thread_state *thread, struct ls
 		     (fd == thread->home_fd || (__u64)task_file(task, fd) == thread->home_file);
 	if (thread->in_turn && names_home && is_inside_syscall(regs)) {
 		count_loss(LS_LOST_BOUNDARY);
-		enter_home_wait(thread, slot, task, now);
+		enter_home_wait(thread, slot, task, true, now);
 	} else if (thread->in_home_wait && !names_home) {
 		count_loss(LS_LOST_BOUNDARY);
-		leave_home_wait(thread, slot, task, 0, now);
+		leave_home_wait(thread, slot, task, true, 0, now);
 	}
 }
 
@@ -438,7 +440,7 @@ static __always_inline void on_switch_out(struct task_struct *task, bool preempt
 	if (!thread)
 		return;
 	if (thread->status == THREAD_SEEDED)
-		adopt_seed(thread, task);
+		adopt_seed(thread, task, true);
 	if (thread->status == THREAD_CANDIDATE)
 		take_verdict(thread, task, now);
 	if (thread->status < THREAD_CANDIDATE)
@@ -468,7 +470,7 @@ static __always_inline void on_switch_in(struct task_struct *task, __u64 now)
 	if (!thread)
 		return;
 	if (thread->status == THREAD_SEEDED)
-		adopt_seed(thread, task);
+		adopt_seed(thread, task, false);
 	if (thread->status < THREAD_CANDIDATE || !thread->in_turn)
 		return;
 	slot = thread->status == THREAD_LOOP ? slot_of(thread) : NULL;

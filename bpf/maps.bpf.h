@@ -73,6 +73,10 @@ struct thread_state {
 	__u32 tick_gc_count; /* of these, inside the cyclic collector */
 
 	__u64 accounted_ns;
+	/* The scheduler's book at accounted_ns: shows a context switch that no hook saw. */
+	__u64 switches;
+	__u64 ran_ns;
+	__u64 waited_ns;
 	__u32 off_cpu; /* an off-CPU span is open, or closed and not yet settled */
 	__u32 off_preempted;
 	__u64 off_end_ns;

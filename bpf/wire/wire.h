@@ -321,6 +321,7 @@ enum ls_loss {
 	LS_LOST_THREAD_STATE, /* no memory for a thread's state */
 	LS_LOST_SEEDED_TURN,  /* a turn begun before the agent whose home wait is not known */
 	LS_LOST_BOUNDARY,     /* a turn's begin or end was seen late, at the next sleep */
+	LS_LOST_SWITCH,       /* a context switch was not seen: what it hid is from the scheduler's book */
 	LS_LOSSES,
 };
 

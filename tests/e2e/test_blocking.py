@@ -159,14 +159,19 @@ def test_cpu_agrees_with_the_threads_clock(case, loop_kind, run_of, observed):
 @each_case
 def test_function_busy_time_is_bounded(case, loop_kind, run_of, observed):
     """No more than 1.03 of what the victim logged and a tick a second, and no less than nine
-    tenths of it; a function that computes is seen by ticks only."""
+    tenths of it; a function that computes is seen by ticks only. What the cyclic collector did in
+    its holds is in the victim's log and is ~gc's, not the function's."""
     run = run_of(case, loop_kind, "broken")
-    seconds = run.change.sum("loopstall_function_busy_seconds_total", process=case.script,
-                             runtime=loop_kind, function=case.function, file=case.script)
+    labels = {"process": case.script, "runtime": loop_kind}
+    seconds = run.change.sum("loopstall_function_busy_seconds_total", **labels,
+                             function=case.function, file=case.script)
+    collector_seconds = run.change.sum("loopstall_function_busy_seconds_total", **labels,
+                                       function="~gc")
     own_seconds = sum(hold["end_ns"] - hold["start_ns"] for hold in run.holds) / 1e9
     observed(case, loop_kind, busy=seconds / own_seconds)
     slack = TICK_SECONDS_PER_SECOND * run.seconds
-    assert 0.9 * own_seconds - slack <= seconds <= 1.03 * own_seconds + slack
+    assert 0.9 * own_seconds - slack <= seconds + collector_seconds
+    assert seconds <= 1.03 * own_seconds + slack
 
 
 @each_case

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Loops that hang, end, are born twice or die; and an agent that is killed."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -186,3 +187,22 @@ def test_stopped_process_is_no_stall(agent, loop_kind):
         time.sleep(1.5)
         change = Change(before, agent.scrape())
         assert change.sum("loopstall_stalls_total", process="lifecycle.py", runtime=loop_kind) == 0
+
+
+def test_sleeps_stay_sleeps_while_another_tracer_comes_and_goes(agent, loop_kind):
+    """The kernel skips runs of our programs while a tracer attaches to the same tracepoint or leaves
+    it. A sleep of which one end was not seen must not pass for computing."""
+    with contextlib.ExitStack() as alive:
+        victims = [alive.enter_context(life("napping", loop_kind)) for _ in range(4)]
+        for victim in victims:
+            victim.hear("ready")
+            agent.wait_for_loop(victim.pid, serving=False)
+        for _ in range(5):
+            with Agent():
+                time.sleep(0.5)
+        time.sleep(1.2)  # what was sent last has been drained
+        records = [record for victim in victims for record in agent.records(victim.pid)]
+    assert len(records) > 400
+    computing = [record["causes"] for record in records
+                 if record["causes"].get("cpu", 0) > record["duration_seconds"] / 2]
+    assert not computing, f"{len(computing)} of {len(records)}: {computing[:5]}"

@@ -60,6 +60,16 @@ def sleeping():
     asyncio.run(hang(hang_asleep))
 
 
+def napping():
+    """Sleeps 30 ms in each turn, for ever."""
+    async def nap():
+        say(ready=True)
+        while True:
+            time.sleep(0.03)
+            await asyncio.sleep(0.001)
+    asyncio.run(nap())
+
+
 def spinning():
     """Hangs on the CPU soon after it served."""
     asyncio.run(hang(hang_spinning))
@@ -130,7 +140,7 @@ def epoll_numbers():
 
 def main():
     lives = {life.__name__: life for life in
-             (idle, sleeping, spinning, after_run, exit_in_stall, second_run)}
+             (idle, sleeping, napping, spinning, after_run, exit_in_stall, second_run)}
     if len(sys.argv) != 3 or sys.argv[1] not in lives:
         sys.exit(f"usage: lifecycle.py {'|'.join(lives)} asyncio|uvloop")
     victim.use_loop(sys.argv[2])

@@ -13,7 +13,7 @@ from .victims import Victim
 LOOPS = ("asyncio", "uvloop")
 HOLD_NS = 20_000_000  # the issue's "hold of 20 ms or more", and the agents' threshold
 MENDED_ROUNDS = 30
-FILE_BYTES = {"cold_read": 8, "fsync": 1, "cold_mmap": 8, "warm_read": 480}
+FILE_BYTES = {"cold_read": 8, "fsync": 1, "cold_mmap": 8, "warm_read": 960}
 
 
 @dataclasses.dataclass
