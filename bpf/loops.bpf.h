@@ -203,11 +203,13 @@ static __always_inline void adopt_seed(struct thread_state *thread, struct task_
 		thread->turn_flags = LS_TURN_AT_LEAST;
 		slot->turn_flags = LS_TURN_AT_LEAST;
 		if (thread->seed_off_cpu) {
+			/* Whichever hook this is, it runs again: the switch-in itself may have met
+			 * the thread before it was a seed. */
 			thread->off_cpu = 1;
-			thread->off_end_ns = 0;
+			thread->off_end_ns = bpf_ktime_get_ns();
 			thread->off_preempted = 0;
 			thread->off_has_stack = 0;
-			slot->state = LS_SLOT_OFF_CPU;
+			slot->switched_in_ns = thread->off_end_ns;
 			slot->current_cause = thread->off_cause;
 			slot->current_syscall = thread->off_syscall;
 		}

@@ -127,6 +127,7 @@ def test_kill_in_mid_stall(agent, loop_kind):
 
 def test_short_lived_processes_leave_nothing(agent):
     """Twice 200 of them: the second round must not need more memory than the first left."""
+    before = agent.scrape()
     sizes = []
     for _ in range(2):
         for _ in range(50):
@@ -139,9 +140,13 @@ def test_short_lived_processes_leave_nothing(agent):
     listed = [loop["pid"] for service in agent.services(process="short_lived.py")
               for loop in service["loops"]]
     assert not listed
-    lost = {labels["reason"]: count for labels, count in
-            agent.scrape().find("loopstall_events_lost_total") if count}
+    # Since the test began: before, others started agents beside this one, which hides switches.
+    change = Change(before, agent.scrape())
+    lost = {reason: count for reason, count in
+            change.values_of("loopstall_events_lost_total", "reason").items() if count}
     print(lost)
+    # Healed, not lost: a thread may run between the look at it and its seed. One in a hundred lives.
+    assert lost.pop("switch_unseen", 0) <= 4
     assert not lost
 
 
