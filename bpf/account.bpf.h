@@ -188,19 +188,17 @@ static __always_inline void settle_off_cpu(struct thread_state *thread, struct l
  */
 enum switch_view { SWITCHES_SEEN, SWITCH_IN_UNSEEN, SWITCHES_UNSEEN };
 
-/* `leaving`: called at a switch-out, which the kernel has counted already. */
 static __always_inline enum switch_view view_of_switches(const struct thread_state *thread,
-							 struct task_struct *task, bool leaving)
+							 struct task_struct *task)
 {
-	if (switches_of(task) != thread->switches + leaving)
+	if (switches_of(task) != thread->switches)
 		return SWITCHES_UNSEEN;
 	return thread->off_cpu && !thread->off_end_ns ? SWITCH_IN_UNSEEN : SWITCHES_SEEN;
 }
 
-static __always_inline void note_book(struct thread_state *thread, struct task_struct *task,
-				      bool leaving)
+static __always_inline void note_book(struct thread_state *thread, struct task_struct *task)
 {
-	thread->switches = switches_of(task) - leaving;
+	thread->switches = switches_of(task);
 	thread->ran_ns = run_time_of(task);
 	thread->waited_ns = run_delay_of(task);
 }
@@ -223,9 +221,9 @@ static __always_inline void account_unseen(struct thread_state *thread, struct l
 
 /* Inside write_begin/write_end: brings the account up to `now` for a thread that is running. */
 static __always_inline void account_running(struct thread_state *thread, struct ls_slot *slot,
-					    struct task_struct *task, bool leaving, __u64 now)
+					    struct task_struct *task, __u64 now)
 {
-	enum switch_view view = view_of_switches(thread, task, leaving);
+	enum switch_view view = view_of_switches(thread, task);
 
 	if (view != SWITCHES_SEEN)
 		count_loss(LS_LOST_SWITCH);
@@ -239,7 +237,7 @@ static __always_inline void account_running(struct thread_state *thread, struct 
 	else
 		add_busy(thread, slot, LS_CPU, span(thread->accounted_ns, now));
 	thread->accounted_ns = now;
-	note_book(thread, task, false);
+	note_book(thread, task);
 	if (slot) {
 		slot->accounted_ns = now;
 		slot->switched_in_ns = 0;
@@ -272,12 +270,12 @@ static __always_inline void leave_cpu(struct thread_state *thread, struct ls_slo
 	struct off_cpu_reason reason = {};
 
 	write_begin(slot);
-	account_running(thread, slot, task, true, now);
+	account_running(thread, slot, task, now);
 	reason_for_leaving(&reason, thread, task, preempted, state);
 	thread->off_cpu = 1;
 	thread->off_end_ns = 0;
 	thread->off_preempted = preempted || !state;
-	thread->off_run_delay = run_delay_of(task);
+	thread->off_run_delay = thread->waited_ns;
 	thread->off_cause = reason.cause;
 	thread->off_syscall = reason.syscall;
 	thread->off_fd_kind = reason.fd_kind;
@@ -372,8 +370,7 @@ static __always_inline void show_turn(const struct thread_state *thread, struct 
 
 /* `runqueue` of the time before `now` was spent waiting for a CPU and belongs to the turn. */
 static __always_inline void begin_turn(struct thread_state *thread, struct ls_slot *slot,
-				       struct task_struct *task, bool leaving, __u64 now,
-				       __u64 runqueue)
+				       struct task_struct *task, __u64 now, __u64 runqueue)
 {
 	clear_turn(thread);
 	thread->in_turn = 1;
@@ -381,7 +378,7 @@ static __always_inline void begin_turn(struct thread_state *thread, struct ls_sl
 	thread->turn_start_ns = now - runqueue;
 	thread->accounted_ns = now;
 	thread->off_cpu = 0;
-	note_book(thread, task, leaving);
+	note_book(thread, task);
 	if (slot)
 		show_turn(thread, slot);
 	add_busy(thread, slot, LS_RUNQUEUE, runqueue);
@@ -448,11 +445,11 @@ static __always_inline void end_turn(struct thread_state *thread, struct ls_slot
 }
 
 static __always_inline void enter_home_wait(struct thread_state *thread, struct ls_slot *slot,
-					    struct task_struct *task, bool leaving, __u64 now)
+					    struct task_struct *task, __u64 now)
 {
 	write_begin(slot);
 	if (thread->in_turn) {
-		account_running(thread, slot, task, leaving, now);
+		account_running(thread, slot, task, now);
 		end_turn(thread, slot, task, now);
 	} else {
 		/* It was in the wait and came back without an exit that we saw (a lost hook). */
@@ -474,8 +471,7 @@ static __always_inline void enter_home_wait(struct thread_state *thread, struct 
  * that belongs to the turn that starts.
  */
 static __always_inline void leave_home_wait(struct thread_state *thread, struct ls_slot *slot,
-					    struct task_struct *task, bool leaving, __s64 result,
-					    __u64 now)
+					    struct task_struct *task, __s64 result, __u64 now)
 {
 	__u64 length = span(thread->accounted_ns, now);
 	__u64 runqueue = span(thread->wait_run_delay, run_delay_of(task));
@@ -498,7 +494,7 @@ static __always_inline void leave_home_wait(struct thread_state *thread, struct 
 	}
 	thread->ended_stall = 0;
 	thread->in_home_wait = 0;
-	begin_turn(thread, slot, task, leaving, now, runqueue);
+	begin_turn(thread, slot, task, now, runqueue);
 	write_end(slot);
 }
 

@@ -157,8 +157,7 @@ static __always_inline void end_loop(struct thread_state *thread, struct task_st
 	if (slot) {
 		write_begin(slot);
 		if (thread->in_turn)
-			/* A thread ends at its last switch. */
-			account_running(thread, slot, task, reason == LS_END_EXIT, now);
+			account_running(thread, slot, task, now);
 		else
 			slot->idle_ns += span(thread->accounted_ns, now);
 		slot->accounted_ns = now;
@@ -184,7 +183,7 @@ static __always_inline void end_loop(struct thread_state *thread, struct task_st
 
 /* Takes over a loop that is older than the agent, at the first hook that meets its thread. */
 static __always_inline void adopt_seed(struct thread_state *thread, struct task_struct *task,
-				       bool leaving)
+				       __u64 now)
 {
 	struct ls_slot *slot = slot_of(thread);
 
@@ -199,17 +198,17 @@ static __always_inline void adopt_seed(struct thread_state *thread, struct task_
 	slot->accounted_ns = thread->seed_ns;
 	slot->phase = thread->phase;
 	if (thread->seed_in_turn) {
-		begin_turn(thread, slot, task, leaving, thread->seed_ns, 0);
+		begin_turn(thread, slot, task, thread->seed_ns, 0);
 		thread->turn_flags = LS_TURN_AT_LEAST;
 		slot->turn_flags = LS_TURN_AT_LEAST;
 		if (thread->seed_off_cpu) {
 			/* Whichever hook this is, it runs again: the switch-in itself may have met
 			 * the thread before it was a seed. */
 			thread->off_cpu = 1;
-			thread->off_end_ns = bpf_ktime_get_ns();
+			thread->off_end_ns = now;
 			thread->off_preempted = 0;
 			thread->off_has_stack = 0;
-			slot->switched_in_ns = thread->off_end_ns;
+			slot->switched_in_ns = now;
 			slot->current_cause = thread->off_cause;
 			slot->current_syscall = thread->off_syscall;
 		}
@@ -253,7 +252,7 @@ static __always_inline void continue_candidacy(struct thread_state *thread,
 		thread->early_idle_ns += span(thread->accounted_ns, now);
 		return;
 	}
-	account_running(thread, NULL, task, false, now);
+	account_running(thread, NULL, task, now);
 	for (cause = 0; cause < LS_CAUSES; cause++)
 		thread->early_cause_ns[cause] += thread->turn_cause_ns[cause];
 	thread->early_startup_ns += span(thread->turn_start_ns, now);
@@ -324,7 +323,7 @@ static __noinline int on_epoll_enter(__s32 fd, __u32 max_events)
 	if (thread->status == THREAD_IGNORED)
 		return 0;
 	if (thread->status == THREAD_SEEDED)
-		adopt_seed(thread, task, false);
+		adopt_seed(thread, task, now);
 	if (thread->status == THREAD_CANDIDATE)
 		take_verdict(thread, task, now);
 	if (thread->status == THREAD_LOOP) {
@@ -333,7 +332,7 @@ static __noinline int on_epoll_enter(__s32 fd, __u32 max_events)
 		    (__u64)task_file(task, thread->home_fd) == thread->home_file) {
 			/* Any other file is a nested wait: the scheduler shows what it costs. */
 			if ((__u64)task_file(task, fd) == thread->home_file)
-				enter_home_wait(thread, slot, task, false, now);
+				enter_home_wait(thread, slot, task, now);
 			return 0;
 		}
 		/* Closed by another thread; or seeded inside a turn, with a home not known. */
@@ -356,12 +355,12 @@ static __noinline int on_epoll_exit(__s64 result)
 		return 0;
 	now = bpf_ktime_get_ns();
 	if (thread->status == THREAD_SEEDED)
-		adopt_seed(thread, task, false);
+		adopt_seed(thread, task, now);
 	if (thread->status == THREAD_CANDIDATE && !take_verdict(thread, task, now)) {
 		/* Account the turn that starts, in case that the answer is "home". */
 		if (thread->status == THREAD_CANDIDATE && !thread->in_turn) {
 			thread->early_idle_ns += span(thread->accounted_ns, now);
-			begin_turn(thread, NULL, task, false, now, 0);
+			begin_turn(thread, NULL, task, now, 0);
 		}
 		return 0;
 	}
@@ -369,7 +368,7 @@ static __noinline int on_epoll_exit(__s64 result)
 		return 0;
 	slot = slot_of(thread);
 	if (slot)
-		leave_home_wait(thread, slot, task, false, result, now);
+		leave_home_wait(thread, slot, task, result, now);
 	return 0;
 }
 
@@ -385,7 +384,7 @@ static __noinline int on_fd_close(__s32 fd)
 		return 0;
 	now = bpf_ktime_get_ns();
 	if (thread->status == THREAD_SEEDED)
-		adopt_seed(thread, task, false);
+		adopt_seed(thread, task, now);
 	if (thread->status == THREAD_LOOP) {
 		if (fd == thread->home_fd)
 			end_loop(thread, task, LS_END_CLOSED, now);
@@ -426,10 +425,10 @@ static __always_inline void heal_boundary(struct thread_state *thread, struct ls
 		     (fd == thread->home_fd || (__u64)task_file(task, fd) == thread->home_file);
 	if (thread->in_turn && names_home && is_inside_syscall(regs)) {
 		count_loss(LS_LOST_BOUNDARY);
-		enter_home_wait(thread, slot, task, true, now);
+		enter_home_wait(thread, slot, task, now);
 	} else if (thread->in_home_wait && !names_home) {
 		count_loss(LS_LOST_BOUNDARY);
-		leave_home_wait(thread, slot, task, true, 0, now);
+		leave_home_wait(thread, slot, task, 0, now);
 	}
 }
 
@@ -441,8 +440,9 @@ static __always_inline void on_switch_out(struct task_struct *task, bool preempt
 
 	if (!thread)
 		return;
+	thread->switches++;
 	if (thread->status == THREAD_SEEDED)
-		adopt_seed(thread, task, true);
+		adopt_seed(thread, task, now);
 	if (thread->status == THREAD_CANDIDATE)
 		take_verdict(thread, task, now);
 	if (thread->status < THREAD_CANDIDATE)
@@ -472,7 +472,7 @@ static __always_inline void on_switch_in(struct task_struct *task, __u64 now)
 	if (!thread)
 		return;
 	if (thread->status == THREAD_SEEDED)
-		adopt_seed(thread, task, false);
+		adopt_seed(thread, task, now);
 	if (thread->status < THREAD_CANDIDATE || !thread->in_turn)
 		return;
 	slot = thread->status == THREAD_LOOP ? slot_of(thread) : NULL;

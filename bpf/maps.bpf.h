@@ -73,8 +73,8 @@ struct thread_state {
 	__u32 tick_gc_count; /* of these, inside the cyclic collector */
 
 	__u64 accounted_ns;
-	/* The scheduler's book at accounted_ns: shows a context switch that no hook saw. */
-	__u64 switches;
+	__u64 switches; /* switch-outs that were seen: the scheduler's own count may be more */
+	/* The scheduler's book at accounted_ns, to account for those that were not. */
 	__u64 ran_ns;
 	__u64 waited_ns;
 	__u32 off_cpu; /* an off-CPU span is open, or closed and not yet settled */
