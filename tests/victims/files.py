@@ -70,9 +70,10 @@ async def receive(run, path, payload):
 @victim.case(lambda run: os.urandom(8 * MEGABYTE))
 async def fsync(run, payload):
     path = run.option("file") + ".upload"
+    whole = memoryview(payload)  # a copy of some MiB on the loop would hold it by its page faults
     try:
         async for megabytes in run.rounds(5, 6, 8):
-            await run.turn(receive(run, path, payload[:megabytes * MEGABYTE]))
+            await run.turn(receive(run, path, whole[:megabytes * MEGABYTE]))
     finally:
         await asyncio.to_thread(os.unlink, path)
 
