@@ -108,11 +108,12 @@ void Measurement::learn(const Inspected& inspected) {
     processes_.erase(inspected.pid);  // it is announced again if it still lives
     return;
   }
-  const bool is_other = inspected.target.error() == Refusal::not_python;
-  if (is_other && young_.contains(inspected.pid)) {
+  // Of a program that is just starting, no refusal is final: its memory does not hang together yet.
+  if (young_.contains(inspected.pid)) {
     processes_.erase(inspected.pid);
     return;
   }
+  const bool is_other = inspected.target.error() == Refusal::not_python;
   process.state = is_other ? ProcessState::ignored : ProcessState::refused;
   process.refusal = std::string(stacks::token(inspected.target.error()));
   probes_.ignore(pid, inspected.start_boot_ns);
@@ -177,7 +178,9 @@ void Measurement::look_at_young() {
     const auto entry = next++;
     auto& [pid, young] = *entry;
     if (now_ns < young.look_ns) continue;
-    const bool is_known = processes_.contains(pid);
+    const auto known = processes_.find(pid);
+    const bool is_known = known != processes_.end();
+    if (is_known && known->second.state == ProcessState::asked) continue;  // the answer may be no
     if (!is_known) {
       processes_[pid] = Process{};
       ++inspections_;
