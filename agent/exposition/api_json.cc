@@ -75,6 +75,7 @@ Json stack_json(const stacks::Stack& stack) {
                       {"line", frame.line},
                       {"path", frame.path},
                       {"origin", stacks::origin_name(frame.origin)},
+                      {"why", stacks::ownership_name(frame.ownership)},
                       {"kind", stacks::kind_name(frame.kind)}});
   }
   return frames;

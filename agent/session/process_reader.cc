@@ -72,13 +72,16 @@ stacks::Frame ProcessReader::name_frame(const stacks::RawFrame& frame,
     ++errors[std::string(location.error())];
     // As if it were the application's: nothing further out may be blamed in its place.
     named.function = std::string(stacks::kUnknown);
-    named.origin = stacks::Origin::application;
+    named.ownership = stacks::Ownership::unread;
+    named.origin = stacks::origin_of(named.ownership);
     return named;
   }
   named.function = std::move(location->qualname);
   named.line = location->line;
   named.kind = location->kind;
-  named.origin = origin_.classify(location->filename);
+  named.wraps = location->wraps;
+  named.ownership = origin_.classify(location->filename);
+  named.origin = stacks::origin_of(named.ownership);
   named.file = import_roots_.label(location->filename);
   named.transparent =
       transparent_.contains(named.function) || transparent_.contains(location->name);

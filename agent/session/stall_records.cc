@@ -55,6 +55,10 @@ stalls::StallHold describe(const stalls::Hold& hold) {
   described.file = blamed.file;
   described.path = blamed.path;
   described.line = blamed.line;
+  if (blamed.culprit) {
+    const stacks::Frame& frame = hold.stack->stack.frames[*blamed.culprit];
+    described.why = stacks::ownership_name(frame.ownership);
+  }
   described.cause = hold.cause;
   described.syscall = std::string(hold.syscall);
   described.hold_ns = hold.hold_ns;

@@ -16,70 +16,78 @@ constexpr std::size_t kMaxPathBytes = 1'024;
 constexpr auto kComprehensions =
     std::to_array<std::string_view>({"<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>"});
 
-// The part of a stack that belongs to the turn: the frames inside the innermost one that runs the
-// loop. What is outside merely started it: a main.py that calls uvicorn.run() is not to blame.
-struct Turn {
+// The part of a stack that can be to blame: the frames inside the innermost one that runs the loop
+// or hands out work. What is outside merely led there: a main.py that calls uvicorn.run(), or a
+// middleware that passed the request on, is not to blame for what the framework does within.
+struct Work {
   const std::vector<Frame>& frames;
   std::size_t end = 0;    // frames[0, end) are inside
-  bool complete = false;  // nothing of the turn is missing
+  bool complete = false;  // nothing of it is missing
 };
 
-Turn turn_of(const Stack& stack) {
+Work work_of(const Stack& stack) {
   const auto& frames = stack.frames;
   for (std::size_t i = 0; i < frames.size(); ++i) {
-    if (dispatch_of(frames[i]) == Dispatch::loop) return {frames, i, true};
+    const Dispatch dispatch = dispatch_of(frames[i]);
+    if (dispatch == Dispatch::loop || dispatch == Dispatch::work) return {frames, i, true};
   }
   return {frames, frames.size(), !stack.truncated};
 }
 
-bool is_blamable(const Frame& frame, Origin origin) {
-  return frame.origin == origin && !frame.transparent;
+// A module's body runs once and its code is freed: when there is no reading it any more, the import
+// is the fault of the function that made it.
+bool is_unread_module(const std::vector<Frame>& frames, std::size_t index) {
+  return frames[index].ownership == Ownership::unread && index + 1 < frames.size() &&
+         frames[index + 1].ownership == Ownership::frozen &&
+         frames[index + 1].function == "_call_with_frames_removed";
 }
 
-std::optional<std::size_t> innermost(const Turn& turn, Origin origin) {
-  for (std::size_t i = 0; i < turn.end; ++i) {
-    if (is_blamable(turn.frames[i], origin)) return i;
+bool is_blamable(const Work& work, std::size_t index, Origin origin) {
+  const Frame& frame = work.frames[index];
+  return frame.origin == origin && !frame.transparent && !is_unread_module(work.frames, index);
+}
+
+std::optional<std::size_t> innermost(const Work& work, Origin origin) {
+  for (std::size_t i = 0; i < work.end; ++i) {
+    if (is_blamable(work, i, origin)) return i;
   }
   return std::nullopt;
 }
 
-std::optional<std::size_t> find_culprit(const Turn& turn) {
-  if (const auto application = innermost(turn, Origin::application)) return application;
-  return innermost(turn, Origin::third_party);
+std::optional<std::size_t> find_culprit(const Work& work) {
+  if (const auto application = innermost(work, Origin::application)) return application;
+  return innermost(work, Origin::third_party);
 }
 
-std::string_view reserved_name(const Turn& turn) {
+std::string_view reserved_name(const Work& work) {
   // A user's frame may be among those that are missing.
-  if (turn.frames.empty() || !turn.complete) return kUnknown;
-  return innermost(turn, Origin::synthetic) ? kGenerated : kFramework;
+  if (work.frames.empty() || !work.complete) return kUnknown;
+  return innermost(work, Origin::synthetic) ? kGenerated : kFramework;
 }
 
-// Towards the leaf from each dispatch frame, the innermost first, the next application frame.
-std::optional<std::size_t> entry_by_dispatch(const Turn& turn) {
-  std::optional<std::size_t> candidate;
-  const std::size_t last = std::min(turn.end, turn.frames.size() - 1);  // the loop's own frame too
-  for (std::size_t i = 0; i <= last; ++i) {
-    const Frame& frame = turn.frames[i];
-    if (candidate && dispatch_of(frame) != Dispatch::none) return candidate;
-    if (i < turn.end && is_blamable(frame, Origin::application)) candidate = i;
+// A module's own body is where the program starts, and a decorator's wrapper stands around what was
+// asked for: neither is the entry, unless it is all there is.
+int entry_rank(const Work& work, std::size_t index) {
+  const Frame& frame = work.frames[index];
+  if (frame.function == "<module>") return 1;
+  const bool decorates = frame.wraps || (index + 1 < work.frames.size() &&
+                                         dispatch_of(work.frames[index + 1]) == Dispatch::wrapper);
+  return decorates ? 2 : 3;
+}
+
+// The outermost application frame, among those of the highest rank.
+std::optional<std::size_t> find_entry(const Work& work) {
+  if (!work.complete) return std::nullopt;
+  std::optional<std::size_t> entry;
+  int rank = 0;
+  for (std::size_t i = 0; i < work.end; ++i) {
+    if (!is_blamable(work, i, Origin::application)) continue;
+    const int own_rank = entry_rank(work, i);
+    if (own_rank < rank) continue;
+    entry = i;
+    rank = own_rank;
   }
-  return std::nullopt;
-}
-
-// A module's own body is where the program starts, not what was asked of it, unless it is all.
-std::optional<std::size_t> outermost_application(const Turn& turn) {
-  std::optional<std::size_t> outermost;
-  for (std::size_t i = 0; i < turn.end; ++i) {
-    const Frame& frame = turn.frames[i];
-    if (!is_blamable(frame, Origin::application)) continue;
-    if (!outermost || frame.function != "<module>") outermost = i;
-  }
-  return outermost;
-}
-
-std::optional<std::size_t> find_entry(const Turn& turn) {
-  if (const auto entry = entry_by_dispatch(turn)) return entry;
-  return turn.complete ? outermost_application(turn) : std::nullopt;
+  return entry;
 }
 
 bool is_comprehension(std::string_view name) {
@@ -109,9 +117,9 @@ std::string function_name(const std::vector<Frame>& frames, std::size_t index) {
 }  // namespace
 
 Attribution attribute(const Stack& stack) {
-  const Turn turn = turn_of(stack);
+  const Work work = work_of(stack);
   Attribution result;
-  result.culprit = find_culprit(turn);
+  result.culprit = find_culprit(work);
   if (result.culprit) {
     const Frame& frame = stack.frames[*result.culprit];
     result.function = function_name(stack.frames, *result.culprit);
@@ -119,10 +127,10 @@ Attribution attribute(const Stack& stack) {
     result.path = base::bounded_utf8_tail(frame.path, kMaxPathBytes);
     result.line = frame.line;
   } else {
-    result.function = reserved_name(turn);
+    result.function = reserved_name(work);
   }
   if (stack.frames.empty()) return result;
-  result.entry_frame = find_entry(turn);
+  result.entry_frame = find_entry(work);
   if (result.entry_frame) result.entry = function_name(stack.frames, *result.entry_frame);
   result.leaf = base::bounded_utf8(stack.frames.front().function, kMaxFunctionBytes);
   return result;

@@ -29,52 +29,59 @@ CodeOrigin::CodeOrigin(ProcessCode process, OriginOptions options)
   }
 }
 
-Origin CodeOrigin::classify(std::string_view filename) {
-  if (filename.empty()) return Origin::synthetic;
+Ownership CodeOrigin::classify(std::string_view filename) {
+  if (filename.empty()) return Ownership::generated;
   if (filename.starts_with('<') && filename.ends_with('>')) return classify_special(filename);
   const std::string path = normalised_path(filename, process_.cwd.empty() ? "/" : process_.cwd);
   if (const auto site = split_site_path(path)) {
     return classify_below(site->directory, site->below, InstalledPackages::Scope::site);
   }
-  if (is_stdlib(path)) return Origin::stdlib;
-  if (is_well_known_launcher(path)) return Origin::well_known;
+  if (is_stdlib(path)) return Ownership::stdlib_folder;
+  if (is_well_known_launcher(path)) return Ownership::server_script;
+  if (const auto zip = split_zip_path(tree_, path)) return classify_zipped(zip->below);
   return classify_elsewhere(path);
 }
 
-Origin CodeOrigin::classify_special(std::string_view name) const {
-  if (name.starts_with("<frozen ")) return Origin::stdlib;
-  if (name == "<stdin>") return Origin::application;
-  if (name == "<string>" && process_.main_is_string) return Origin::application;
-  return Origin::synthetic;
+Ownership CodeOrigin::classify_special(std::string_view name) const {
+  if (name.starts_with("<frozen ")) return Ownership::frozen;
+  if (name == "<stdin>") return Ownership::main_program;
+  if (name == "<string>" && process_.main_is_string) return Ownership::main_program;
+  return Ownership::generated;
 }
 
 // The file lies in a folder of installed packages, or beside one's dist-info.
-Origin CodeOrigin::classify_below(const std::string& directory, std::string_view below,
-                                  InstalledPackages::Scope scope) {
+Ownership CodeOrigin::classify_below(const std::string& directory, std::string_view below,
+                                     InstalledPackages::Scope scope) {
   using Owner = InstalledPackages::Owner;
   const bool in_site = scope == InstalledPackages::Scope::site;
   // Decided by name alone, so that most frames cost no look at the folder.
   const std::string module = module_of(below);
   const bool well_known = is_well_known_package(module);
-  if (in_site && well_known) return Origin::well_known;
+  if (in_site && well_known) return Ownership::listed;
   const Owner owner = packages(directory, scope).owner(below);
-  if (owner == Owner::local_directory) return well_known ? Origin::well_known : Origin::application;
-  if (owner == Owner::nobody && !in_site) return Origin::application;
-  if (well_known) return Origin::well_known;
-  return is_configured(module) ? Origin::application : Origin::third_party;
+  if (owner == Owner::nobody && !in_site) return Ownership::own_file;
+  if (well_known) return Ownership::listed;
+  if (owner == Owner::local_directory) return Ownership::local_directory;
+  return is_configured(module) ? Ownership::application_package : Ownership::installed;
+}
+
+// A zip has one import root, so that a listed name at its top is that package, and no RECORD that
+// is read: what else it holds counts as the user's.
+Ownership CodeOrigin::classify_zipped(std::string_view below) const {
+  return is_well_known_package(module_of(below)) ? Ownership::listed : Ownership::own_file;
 }
 
 // Beside the user's own files, distributions may be installed too (pip install --target).
-Origin CodeOrigin::classify_elsewhere(const std::string& path) {
+Ownership CodeOrigin::classify_elsewhere(const std::string& path) {
   std::string directory = parent_of(path);
   for (int level = 0; level < kMaxAncestors; ++level) {
     const std::string_view below =
         std::string_view(path).substr(directory == "/" ? 1 : directory.size() + 1);
-    const Origin origin = classify_below(directory, below, InstalledPackages::Scope::elsewhere);
-    if (origin != Origin::application || directory == "/") return origin;
+    const Ownership owner = classify_below(directory, below, InstalledPackages::Scope::elsewhere);
+    if (owner != Ownership::own_file || directory == "/") return owner;
     directory = parent_of(directory);
   }
-  return Origin::application;
+  return Ownership::own_file;
 }
 
 bool CodeOrigin::is_stdlib(const std::string& path) {

@@ -31,16 +31,17 @@ class CodeOrigin {
   CodeOrigin(ProcessCode process, OriginOptions options);
 
   /// `filename` is the raw co_filename.
-  Origin classify(std::string_view filename);
+  Ownership classify(std::string_view filename);
 
   /// The standard library's folder: as given, or as found from the paths seen so far; else empty.
   const std::string& stdlib_dir() const { return process_.stdlib_dir; }
 
  private:
-  Origin classify_special(std::string_view name) const;
-  Origin classify_below(const std::string& directory, std::string_view below,
-                        InstalledPackages::Scope scope);
-  Origin classify_elsewhere(const std::string& path);
+  Ownership classify_special(std::string_view name) const;
+  Ownership classify_below(const std::string& directory, std::string_view below,
+                           InstalledPackages::Scope scope);
+  Ownership classify_zipped(std::string_view below) const;
+  Ownership classify_elsewhere(const std::string& path);
   bool is_stdlib(const std::string& path);
   bool holds_stdlib(const std::string& directory);
   bool is_configured(std::string_view module) const;

@@ -22,6 +22,13 @@ bool is_versioned_folder(std::string_view name) {
   return false;
 }
 
+bool is_named_like_a_zip(std::string_view name) {
+  constexpr auto kSuffixes =
+      std::to_array<std::string_view>({".pyz", ".pyzw", ".zip", ".egg", ".pex", ".whl"});
+  return std::any_of(kSuffixes.begin(), kSuffixes.end(),
+                     [name](std::string_view suffix) { return name.ends_with(suffix); });
+}
+
 bool is_stdlib_zip(std::string_view name) {
   constexpr std::string_view kPrefix = "python3";
   constexpr std::string_view kSuffix = ".zip";
@@ -40,6 +47,16 @@ std::optional<SitePath> split_site_path(std::string_view path) {
   }
   if (end == 0) return std::nullopt;
   return SitePath{std::string(path.substr(0, end - 1)), std::string(path.substr(end))};
+}
+
+std::optional<SitePath> split_zip_path(const RootedTree& tree, std::string_view path) {
+  for (std::size_t end = path.find('/', 1); end != std::string_view::npos;
+       end = path.find('/', end + 1)) {
+    if (!is_named_like_a_zip(path.substr(0, end))) continue;
+    std::string zip(path.substr(0, end));
+    if (tree.has_file(zip)) return SitePath{std::move(zip), std::string(path.substr(end + 1))};
+  }
+  return std::nullopt;
 }
 
 std::optional<std::string> stdlib_dir_by_form(std::string_view path) {

@@ -5,16 +5,22 @@
 #include <string>
 #include <string_view>
 
+#include "stacks/rooted_tree.h"
+
 namespace loopstall::stacks {
 
 /// A path split at the folder that packages are imported from.
 struct SitePath {
-  std::string directory;  ///< ".../site-packages" or ".../dist-packages"
+  std::string directory;  ///< ".../site-packages", ".../dist-packages", or a zip
   std::string below;      ///< what follows: "starlette/routing.py"
 };
 
 /// Splits at the last site-packages or dist-packages component; nothing when there is none.
 std::optional<SitePath> split_site_path(std::string_view path);
+
+/// Splits at the zip that the module was imported from (/srv/app.pyz/app/main.py): the first
+/// component that is named like one and is a regular file.
+std::optional<SitePath> split_zip_path(const RootedTree& tree, std::string_view path);
 
 /// The standard library's folder that the path lies in, by its form alone: .../lib/python3.11
 /// (lib64, pypy3.10, python3.13t) or .../python311.zip. Site folders are the caller's to rule out.

@@ -33,4 +33,54 @@ std::string_view kind_name(FrameKind kind) {
   return "function";
 }
 
+Origin origin_of(Ownership ownership) {
+  switch (ownership) {
+    case Ownership::own_file:
+    case Ownership::main_program:
+    case Ownership::application_package:
+    case Ownership::local_directory:
+    case Ownership::unread:
+      return Origin::application;
+    case Ownership::installed:
+      return Origin::third_party;
+    case Ownership::listed:
+    case Ownership::server_script:
+      return Origin::well_known;
+    case Ownership::stdlib_folder:
+    case Ownership::frozen:
+      return Origin::stdlib;
+    case Ownership::generated:
+      return Origin::synthetic;
+  }
+  return Origin::third_party;
+}
+
+std::string_view ownership_name(Ownership ownership) {
+  switch (ownership) {
+    case Ownership::own_file:
+      return "own_file";
+    case Ownership::main_program:
+      return "main_program";
+    case Ownership::application_package:
+      return "application_package";
+    case Ownership::local_directory:
+      return "local_directory";
+    case Ownership::unread:
+      return "unread";
+    case Ownership::installed:
+      return "installed";
+    case Ownership::listed:
+      return "listed";
+    case Ownership::server_script:
+      return "server_script";
+    case Ownership::stdlib_folder:
+      return "stdlib_folder";
+    case Ownership::frozen:
+      return "frozen";
+    case Ownership::generated:
+      return "generated";
+  }
+  return "installed";
+}
+
 }  // namespace loopstall::stacks

@@ -17,8 +17,28 @@ enum class Origin : uint8_t {
   synthetic,    ///< generated code without a file: <string>, <decorator-gen-N>
 };
 
+/// Why a frame has its origin: the row of docs/attribution.md that fitted.
+enum class Ownership : uint8_t {
+  own_file,             ///< application: nothing that is installed owns the file
+  main_program,         ///< application: the text of `python -c`, or standard input
+  application_package,  ///< application: installed, but named by configuration
+  local_directory,      ///< application: installed, but from a local directory
+  unread,               ///< as application: its code object could not be read
+  installed,            ///< third_party: in a folder of packages, or in a RECORD
+  listed,               ///< well_known: on the data list
+  server_script,        ///< well_known: a listed server's console script
+  stdlib_folder,        ///< stdlib
+  frozen,               ///< stdlib: compiled into the interpreter
+  generated,            ///< synthetic: there is no file
+};
+
+Origin origin_of(Ownership ownership);
+
 /// As in `"origin": "stdlib"`.
 std::string_view origin_name(Origin origin);
+
+/// As in `"why": "local_directory"`.
+std::string_view ownership_name(Ownership ownership);
 
 /// What a frame runs, by its code's flags; calls into C leave no frame.
 enum class FrameKind : uint8_t { function, generator, coroutine, async_generator };
@@ -36,6 +56,8 @@ struct Frame {
   Origin origin = Origin::third_party;
   bool transparent = false;  ///< configured wrapper: never the culprit
   FrameKind kind = FrameKind::function;
+  bool wraps = false;  ///< has the form of a decorator's wrapper: no entry if it need not be
+  Ownership ownership = Ownership::installed;  ///< why it has its origin
 
   bool operator==(const Frame&) const = default;
 };

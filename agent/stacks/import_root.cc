@@ -45,6 +45,7 @@ std::string ImportRoots::label(std::string_view filename) {
 // How many bytes of the path its import root takes, with the slash behind it.
 std::size_t ImportRoots::root_bytes(const std::string& path) {
   if (const auto site = split_site_path(path)) return site->directory.size() + 1;
+  if (const auto zip = split_zip_path(tree_, path)) return zip->directory.size() + 1;
   std::size_t longest = 0;
   for (const std::string& root : known_) {
     if (root.size() > longest && is_below(path, root)) longest = root.size();

@@ -20,6 +20,9 @@ constexpr std::size_t kMaxLineTableBytes = 64 * 1'024;
 // The part of a PyCodeObject up to its line table, in every version.
 constexpr std::size_t kCodeHeadBytes = 192;
 
+// Include/cpython/code.h, the same in every version: CO_VARARGS, CO_VARKEYWORDS, CO_NESTED.
+constexpr uint32_t kWrapperFlags = 0x04 | 0x08 | 0x10;
+
 template <typename T>
 T field(const std::array<uint8_t, kCodeHeadBytes>& head, uint32_t offset) {
   T value{};
@@ -69,7 +72,8 @@ tl::expected<CodeLocation, std::string_view> PythonSymbolizer::resolve(const Raw
       code->filename,
       python_line(layout_.line_table_kind, code->line_table, code->firstlineno, frame.instruction),
       code->firstlineno,
-      code->kind};
+      code->kind,
+      code->wraps};
 }
 
 tl::expected<PythonSymbolizer::Code, std::string_view> PythonSymbolizer::read_code(
@@ -89,6 +93,7 @@ tl::expected<PythonSymbolizer::Code, std::string_view> PythonSymbolizer::read_co
   Code code;
   code.firstlineno = static_cast<int>(firstlineno);
   code.kind = kind_of(flags);
+  code.wraps = (flags & kWrapperFlags) == kWrapperFlags;
   auto text = read_python_string(memory_, layout_, name, kMaxNameBytes);
   if (!text) return tl::unexpected(text.error());
   code.name = std::move(*text);

@@ -25,6 +25,8 @@ struct CodeLocation {
   int line = 0;          ///< 0 when unknown; `firstlineno` when the frame has not started
   int firstlineno = 0;
   FrameKind kind = FrameKind::function;
+  bool wraps =
+      false;  ///< a nested function of (*args, **kwargs): the form of a decorator's wrapper
 
   bool operator==(const CodeLocation&) const = default;
 };
@@ -56,6 +58,7 @@ class PythonSymbolizer {
     std::vector<uint8_t> line_table;
     int firstlineno = 0;
     FrameKind kind = FrameKind::function;
+    bool wraps = false;
   };
   struct Key {
     uint64_t address;

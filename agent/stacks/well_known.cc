@@ -371,6 +371,8 @@ constexpr auto kDispatchRows = std::to_array<DispatchRow>({
     {"HTTPRoute._call_handler_function", "litestar/routes/http.py", Dispatch::work},
     {"WebSocketServerProtocol.handler", "websockets/legacy/server.py", Dispatch::work},
     {"ServerConnection.handler", "websockets/asyncio/server.py", Dispatch::work},
+    // What the package `decorator` generates calls this, and this the decorator.
+    {"decorate.<locals>.fun", "decorator.py", Dispatch::wrapper},
     // Worker threads: whose stacks matter when they hold the GIL.
     {"WorkerThread.run", "anyio/_backends/_asyncio.py", Dispatch::work},
     {"_WorkItem.run", "concurrent/futures/thread.py", Dispatch::work},

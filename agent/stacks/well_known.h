@@ -18,13 +18,13 @@ bool is_well_known_launcher(std::string_view path);
 /// What a dispatch frame of a framework hands control to.
 enum class Dispatch : uint8_t {
   none,
-  loop,  ///< runs the event loop or one of its callbacks: what is outside started the loop
-  work,  ///< calls one piece of the user's work: an endpoint, a dependency, a task
+  loop,     ///< runs the event loop or one of its callbacks: what is outside started the loop
+  work,     ///< calls one piece of the user's work: an endpoint, a dependency, a task
+  wrapper,  ///< calls a decorator's wrapper, which then calls what it was put around
 };
 
-/// By the data list of (qualified name, file). The rows of uvicorn, starlette and FastAPI were seen in
-/// real stacks; the others are not yet.
-/// Application frames are never dispatch frames.
+/// By the data list of (qualified name, file). The rows of uvicorn, starlette and FastAPI were seen
+/// in real stacks; the others are not yet. Application frames are never dispatch frames.
 Dispatch dispatch_of(const Frame& frame);
 
 }  // namespace loopstall::stacks

@@ -35,6 +35,7 @@ Json to_object(const stacks::Frame& frame) {
           {"path", frame.path},
           {"line", frame.line},
           {"origin", stacks::origin_name(frame.origin)},
+          {"why", stacks::ownership_name(frame.ownership)},
           {"kind", stacks::kind_name(frame.kind)}};
 }
 
@@ -58,6 +59,7 @@ Json to_object(const StallHold& hold) {
           {"file", hold.file},
           {"path", hold.path},
           {"line", hold.line},
+          {"why", hold.why},
           {"cause", cause_name(hold.cause)},
           {"syscall", hold.syscall},
           {"seconds", seconds(hold.hold_ns)},

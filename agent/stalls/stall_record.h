@@ -20,6 +20,7 @@ struct StallHold {
   std::string file;            ///< path from the import root; empty for reserved names
   std::string path;            ///< raw path
   int line = 0;                ///< line inside `function`
+  std::string why;             ///< the ownership of the culprit; empty for reserved names
   Cause cause = Cause::other;  ///< dominant cause of this hold
   std::string syscall;         ///< the system call it waited or computed in, if any
   uint64_t hold_ns = 0;

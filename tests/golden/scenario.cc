@@ -115,12 +115,12 @@ class Parser {
   }
 
   void add_frame(std::istringstream& line) {
-    static const std::map<std::string, stacks::Origin> kOrigins = {
-        {"application", stacks::Origin::application},
-        {"third_party", stacks::Origin::third_party},
-        {"well_known", stacks::Origin::well_known},
-        {"stdlib", stacks::Origin::stdlib},
-        {"synthetic", stacks::Origin::synthetic}};
+    static const std::map<std::string, stacks::Ownership> kOwners = {
+        {"application", stacks::Ownership::own_file},
+        {"third_party", stacks::Ownership::installed},
+        {"well_known", stacks::Ownership::listed},
+        {"stdlib", stacks::Ownership::stdlib_folder},
+        {"synthetic", stacks::Ownership::generated}};
     static const std::map<std::string, stacks::FrameKind> kKinds = {
         {"generator", stacks::FrameKind::generator},
         {"coroutine", stacks::FrameKind::coroutine},
@@ -130,7 +130,8 @@ class Parser {
     if (!(line >> stack >> frame.function >> frame.file >> frame.path >> frame.line >> origin)) {
       fail("frame STACK FUNCTION FILE PATH LINE ORIGIN [KIND]");
     }
-    frame.origin = kOrigins.at(origin);
+    frame.ownership = kOwners.at(origin);
+    frame.origin = stacks::origin_of(frame.ownership);
     std::string kind;
     if (line >> kind) frame.kind = kKinds.at(kind);
     const uint64_t code = kFirstCode + 0x100 * scenario_.code.size();

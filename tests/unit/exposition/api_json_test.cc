@@ -67,6 +67,7 @@ TEST(LoopsJson, LoopsShowTheTurnInProgress) {
   EXPECT_EQ(loops[0]["cause"], "network");
   EXPECT_EQ(loops[0]["stack"][2]["function"], "save_log");
   EXPECT_EQ(loops[0]["stack"][2]["origin"], "application");
+  EXPECT_EQ(loops[0]["stack"][2]["why"], "application_package");
   EXPECT_EQ(loops[1]["state"], "idle");
   EXPECT_DOUBLE_EQ(loops[1]["turn_age_seconds"], 0.0);
 }

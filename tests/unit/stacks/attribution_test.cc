@@ -32,6 +32,24 @@ Frame synthetic(std::string function = "__init__") {
   return {std::move(function), "<string>", "<string>", 2, Origin::synthetic};
 }
 
+Frame frozen(std::string function) {
+  Frame frame{std::move(function), "<frozen importlib._bootstrap>", "<frozen importlib._bootstrap>",
+              1, Origin::stdlib};
+  frame.ownership = Ownership::frozen;
+  return frame;
+}
+
+Frame unread() {
+  Frame frame{std::string(kUnknown), "", "", 0, Origin::application};
+  frame.ownership = Ownership::unread;
+  return frame;
+}
+
+Frame wrapper(Frame frame) {
+  frame.wraps = true;
+  return frame;
+}
+
 Frame transparent(Frame frame) {
   frame.transparent = true;
   return frame;
@@ -202,6 +220,37 @@ TEST(Attribution, NamesFunctionAndEntry) {
               router(),
               {library("serialize_response", "fastapi/routing.py")}}),
        "~framework", ""},
+      {"a middleware of the user's is not to blame for what the framework does behind it",
+       calls({runner(),
+              server(),
+              {app("Timing.__call__", "app/middleware.py")},
+              router(),
+              {library("serialize_response", "fastapi/routing.py")}}),
+       "~framework", ""},
+      {"nor a route class of the user's",
+       calls({runner(),
+              server(),
+              {library("request_response.<locals>.app", "starlette/routing.py")},
+              {app("TimedRoute.get_route_handler.<locals>.timed")},
+              {library("get_request_handler.<locals>.app", "fastapi/routing.py"),
+               library("serialize_response", "fastapi/routing.py")}}),
+       "~framework", ""},
+      {"but for what it does to the response on its way out",
+       calls({runner(),
+              server(),
+              {app("Timing.__call__", "app/middleware.py")},
+              router(),
+              {library("Response.__call__", "starlette/responses.py")},
+              {app("Timing.__call__.<locals>.send_with_time", "app/middleware.py")}}),
+       "Timing.__call__.<locals>.send_with_time", "Timing.__call__.<locals>.send_with_time"},
+      {"an endpoint that is nothing but a library, behind a middleware of the user's",
+       calls({runner(),
+              server(),
+              {app("Timing.__call__", "app/middleware.py")},
+              router(),
+              endpoint_caller(),
+              {third_party("track")}}),
+       "track", ""},
       {"a library of nobody's list",
        calls({runner(),
               server(),
@@ -241,6 +290,39 @@ TEST(Attribution, NamesFunctionAndEntry) {
               endpoint_caller(),
               {transparent(app("timed.<locals>.wrapper")), app("upload")}}),
        "upload", "upload"},
+      {"a decorator's wrapper is not the endpoint",
+       calls({runner(),
+              server(),
+              router(),
+              endpoint_caller(),
+              {wrapper(app("timed.<locals>.wrapper")), app("upload"), app("save_log")}}),
+       "save_log", "upload"},
+      {"nor are two",
+       calls({runner(),
+              endpoint_caller(),
+              {wrapper(app("timed.<locals>.wrapper")), wrapper(app("cached.<locals>.wrapper")),
+               app("upload")}}),
+       "upload", "upload"},
+      {"the wrapper itself blocks",
+       calls({runner(), endpoint_caller(), {wrapper(app("limited.<locals>.wrapper"))}}),
+       "limited.<locals>.wrapper", "limited.<locals>.wrapper"},
+      {"the package decorator: generated code, its own, the decorator, the endpoint",
+       calls({runner(),
+              endpoint_caller(),
+              {library("decorate.<locals>.fun", "decorator.py")},
+              {app("logged"), app("upload"), app("save_log")}}),
+       "save_log", "upload"},
+      {"an endpoint made inside a function is no wrapper",
+       calls({runner(), endpoint_caller(), {app("create_app.<locals>.upload"), app("save_log")}}),
+       "save_log", "create_app.<locals>.upload"},
+      {"an import whose module's body could not be read is the importer's",
+       calls({runner(),
+              endpoint_caller(),
+              {app("upload"), frozen("_find_and_load"), frozen("_call_with_frames_removed"),
+               unread()}}),
+       "upload", "upload"},
+      {"any other frame that could not be read may be the user's",
+       calls({runner(), endpoint_caller(), {app("upload"), unread()}}), "~unknown", "upload"},
       {"transparent frames are never blamed, even alone",
        calls({runner(), server(), {transparent(app("http_get"))}}), "~framework", ""},
       {"a transparent library is skipped too",

@@ -11,11 +11,7 @@
 
 namespace loopstall::stacks {
 
-void PrintTo(Origin origin, std::ostream* out) {
-  constexpr const char* kNames[] = {"application", "third_party", "well_known", "stdlib",
-                                    "synthetic"};
-  *out << kNames[static_cast<int>(origin)];
-}
+void PrintTo(Ownership ownership, std::ostream* out) { *out << ownership_name(ownership); }
 
 namespace {
 
@@ -32,7 +28,7 @@ std::string site(std::string_view below) { return std::string(kSite) + "/" + std
 
 struct Case {
   std::string_view filename;
-  Origin origin;
+  Ownership ownership;
 };
 
 TEST(CodeOrigin, TellsCodeByNameAlone) {
@@ -40,49 +36,49 @@ TEST(CodeOrigin, TellsCodeByNameAlone) {
   CodeOrigin origin(process_of(empty), {});
   const std::vector<Case> cases = {
       // code without a file
-      {"<frozen runpy>", Origin::stdlib},
-      {"<frozen importlib._bootstrap>", Origin::stdlib},
-      {"<stdin>", Origin::application},
-      {"<string>", Origin::synthetic},
-      {"<decorator-gen-12>", Origin::synthetic},
-      {"<attrs generated init app.User>", Origin::synthetic},
-      {"<template>", Origin::synthetic},
-      {"", Origin::synthetic},
+      {"<frozen runpy>", Ownership::frozen},
+      {"<frozen importlib._bootstrap>", Ownership::frozen},
+      {"<stdin>", Ownership::main_program},
+      {"<string>", Ownership::generated},
+      {"<decorator-gen-12>", Ownership::generated},
+      {"<attrs generated init app.User>", Ownership::generated},
+      {"<template>", Ownership::generated},
+      {"", Ownership::generated},
       // installed
-      {"/venv/lib/python3.11/site-packages/starlette/routing.py", Origin::well_known},
-      {"/venv/lib/python3.11/site-packages/six.py", Origin::well_known},
-      {"/venv/lib64/python3.9/site-packages/fastapi/routing.py", Origin::well_known},
-      {"/usr/lib/python3/dist-packages/uvicorn/server.py", Origin::well_known},
-      {"/usr/local/lib/python3.11/dist-packages/acme/api.py", Origin::third_party},
-      {"/venv/lib/python3.11/site-packages/acme/api.py", Origin::third_party},
-      {"/venv/lib/python3.11/site-packages/acme.py", Origin::third_party},
-      {"/venv/lib/python3.11/site-packages/google/protobuf/message.py", Origin::well_known},
-      {"/venv/lib/python3.11/site-packages/google/acme/message.py", Origin::third_party},
+      {"/venv/lib/python3.11/site-packages/starlette/routing.py", Ownership::listed},
+      {"/venv/lib/python3.11/site-packages/six.py", Ownership::listed},
+      {"/venv/lib64/python3.9/site-packages/fastapi/routing.py", Ownership::listed},
+      {"/usr/lib/python3/dist-packages/uvicorn/server.py", Ownership::listed},
+      {"/usr/local/lib/python3.11/dist-packages/acme/api.py", Ownership::installed},
+      {"/venv/lib/python3.11/site-packages/acme/api.py", Ownership::installed},
+      {"/venv/lib/python3.11/site-packages/acme.py", Ownership::installed},
+      {"/venv/lib/python3.11/site-packages/google/protobuf/message.py", Ownership::listed},
+      {"/venv/lib/python3.11/site-packages/google/acme/message.py", Ownership::installed},
       // a listed name counts from its first letter to its last, and only where it is imported
-      {"/venv/lib/python3.11/site-packages/starlette_acme/x.py", Origin::third_party},
-      {"/venv/lib/python3.11/site-packages/acme/redis/client.py", Origin::third_party},
-      {"/srv/app/redis/client.py", Origin::application},
-      {"/srv/app/services/requests.py", Origin::application},
+      {"/venv/lib/python3.11/site-packages/starlette_acme/x.py", Ownership::installed},
+      {"/venv/lib/python3.11/site-packages/acme/redis/client.py", Ownership::installed},
+      {"/srv/app/redis/client.py", Ownership::own_file},
+      {"/srv/app/services/requests.py", Ownership::own_file},
       // the standard library by its form
-      {"/usr/lib/python3.11/json/decoder.py", Origin::stdlib},
-      {"/usr/lib/python311.zip/json/decoder.py", Origin::stdlib},
-      {"/opt/python3.13t/lib/python3.13t/ssl.py", Origin::stdlib},
-      {"/opt/pypy/lib/pypy3.10/ssl.py", Origin::stdlib},
-      {"/srv/python3.11/app.py", Origin::application},
-      {"/srv/lib/python3.x/app.py", Origin::application},
+      {"/usr/lib/python3.11/json/decoder.py", Ownership::stdlib_folder},
+      {"/usr/lib/python311.zip/json/decoder.py", Ownership::stdlib_folder},
+      {"/opt/python3.13t/lib/python3.13t/ssl.py", Ownership::stdlib_folder},
+      {"/opt/pypy/lib/pypy3.10/ssl.py", Ownership::stdlib_folder},
+      {"/srv/python3.11/app.py", Ownership::own_file},
+      {"/srv/lib/python3.x/app.py", Ownership::own_file},
       // the user's own
-      {"/srv/app/main.py", Origin::application},
-      {"main.py", Origin::application},
-      {"./lib/../main.py", Origin::application},
-      {"/", Origin::application},
+      {"/srv/app/main.py", Ownership::own_file},
+      {"main.py", Ownership::own_file},
+      {"./lib/../main.py", Ownership::own_file},
+      {"/", Ownership::own_file},
       // a server's console script only imports and runs
-      {"/venv/bin/uvicorn", Origin::well_known},
-      {"/usr/bin/gunicorn", Origin::well_known},
-      {"/venv/bin/acme-worker", Origin::application},
-      {"/srv/app/uvicorn", Origin::application},
+      {"/venv/bin/uvicorn", Ownership::server_script},
+      {"/usr/bin/gunicorn", Ownership::server_script},
+      {"/venv/bin/acme-worker", Ownership::own_file},
+      {"/srv/app/uvicorn", Ownership::own_file},
   };
   for (const Case& c : cases) {
-    EXPECT_EQ(origin.classify(c.filename), c.origin) << c.filename;
+    EXPECT_EQ(origin.classify(c.filename), c.ownership) << c.filename;
   }
 }
 
@@ -91,8 +87,8 @@ TEST(CodeOrigin, TakesStringForTheProgramOfDashC) {
   ProcessCode process = process_of(empty);
   process.main_is_string = true;
   CodeOrigin origin(process, {});
-  EXPECT_EQ(origin.classify("<string>"), Origin::application);
-  EXPECT_EQ(origin.classify("<decorator-gen-1>"), Origin::synthetic);
+  EXPECT_EQ(origin.classify("<string>"), Ownership::main_program);
+  EXPECT_EQ(origin.classify("<decorator-gen-1>"), Ownership::generated);
 }
 
 TEST(CodeOrigin, ResolvesRelativePathsAgainstTheWorkingDirectory) {
@@ -100,18 +96,18 @@ TEST(CodeOrigin, ResolvesRelativePathsAgainstTheWorkingDirectory) {
   ProcessCode process = process_of(empty);
   process.cwd = kSite;
   CodeOrigin origin(process, {});
-  EXPECT_EQ(origin.classify("acme/api.py"), Origin::third_party);
-  EXPECT_EQ(origin.classify("../../../../srv/acme/api.py"), Origin::application);
+  EXPECT_EQ(origin.classify("acme/api.py"), Ownership::installed);
+  EXPECT_EQ(origin.classify("../../../../srv/acme/api.py"), Ownership::own_file);
 }
 
 TEST(CodeOrigin, LearnsTheStandardLibraryFromAsyncio) {
   FileTree tree;
   tree.file("/opt/embedded/os.py").file("/opt/embedded/asyncio/events.py");
   CodeOrigin origin(process_of(tree), {});
-  EXPECT_EQ(origin.classify("/opt/embedded/json/decoder.py"), Origin::application);
-  EXPECT_EQ(origin.classify("/opt/embedded/asyncio/base_events.py"), Origin::stdlib);
+  EXPECT_EQ(origin.classify("/opt/embedded/json/decoder.py"), Ownership::own_file);
+  EXPECT_EQ(origin.classify("/opt/embedded/asyncio/base_events.py"), Ownership::stdlib_folder);
   EXPECT_EQ(origin.stdlib_dir(), "/opt/embedded");
-  EXPECT_EQ(origin.classify("/opt/embedded/json/decoder.py"), Origin::stdlib);
+  EXPECT_EQ(origin.classify("/opt/embedded/json/decoder.py"), Ownership::stdlib_folder);
 }
 
 TEST(CodeOrigin, BelievesTheGivenStandardLibrary) {
@@ -119,17 +115,17 @@ TEST(CodeOrigin, BelievesTheGivenStandardLibrary) {
   ProcessCode process = process_of(empty);
   process.stdlib_dir = "/opt/embedded";
   CodeOrigin origin(process, {});
-  EXPECT_EQ(origin.classify("/opt/embedded/json/decoder.py"), Origin::stdlib);
-  EXPECT_EQ(origin.classify("/opt/embedded/site-packages/acme.py"), Origin::third_party);
-  EXPECT_EQ(origin.classify("/opt/embedded2/acme.py"), Origin::application);
+  EXPECT_EQ(origin.classify("/opt/embedded/json/decoder.py"), Ownership::stdlib_folder);
+  EXPECT_EQ(origin.classify("/opt/embedded/site-packages/acme.py"), Ownership::installed);
+  EXPECT_EQ(origin.classify("/opt/embedded2/acme.py"), Ownership::own_file);
 }
 
 TEST(CodeOrigin, IsNotFooledByAFolderOfTheUsersThatLooksLikeTheStandardLibrary) {
   FileTree tree;
   tree.file("/srv/app/asyncio/events.py").file("/srv/lib/python3.11/billing.py");
   CodeOrigin origin(process_of(tree), {});
-  EXPECT_EQ(origin.classify("/srv/app/asyncio/events.py"), Origin::application);
-  EXPECT_EQ(origin.classify("/srv/lib/python3.11/billing.py"), Origin::application);
+  EXPECT_EQ(origin.classify("/srv/app/asyncio/events.py"), Ownership::own_file);
+  EXPECT_EQ(origin.classify("/srv/lib/python3.11/billing.py"), Ownership::own_file);
   EXPECT_EQ(origin.stdlib_dir(), "");
 }
 
@@ -144,12 +140,12 @@ TEST(CodeOrigin, TakesAPackageFromALocalDirectoryForTheUsers) {
             R"({"archive_info": {}, "url": "file:///wheels/wheel.whl"})")
       .file(site("wheel-2.0.dist-info/RECORD"), "wheelpkg/api.py,,\n");
   CodeOrigin origin(process_of(tree), {});
-  EXPECT_EQ(origin.classify(site("acme/billing/api.py")), Origin::application);
-  EXPECT_EQ(origin.classify(site("acme/billing/a,b.py")), Origin::application);
-  EXPECT_EQ(origin.classify(site("acme/q\"uote.py")), Origin::application);
-  EXPECT_EQ(origin.classify(site("legacy.py")), Origin::application);
-  EXPECT_EQ(origin.classify(site("acme/other/api.py")), Origin::third_party);
-  EXPECT_EQ(origin.classify(site("wheelpkg/api.py")), Origin::third_party);
+  EXPECT_EQ(origin.classify(site("acme/billing/api.py")), Ownership::local_directory);
+  EXPECT_EQ(origin.classify(site("acme/billing/a,b.py")), Ownership::local_directory);
+  EXPECT_EQ(origin.classify(site("acme/q\"uote.py")), Ownership::local_directory);
+  EXPECT_EQ(origin.classify(site("legacy.py")), Ownership::local_directory);
+  EXPECT_EQ(origin.classify(site("acme/other/api.py")), Ownership::installed);
+  EXPECT_EQ(origin.classify(site("wheelpkg/api.py")), Ownership::installed);
 }
 
 TEST(CodeOrigin, NamesALocalPackageWithoutARecordByItsDistribution) {
@@ -157,9 +153,9 @@ TEST(CodeOrigin, NamesALocalPackageWithoutARecordByItsDistribution) {
   tree.file(site("acme_core-1.0.dist-info/direct_url.json"),
             R"({"dir_info": {"editable": false}})");
   CodeOrigin origin(process_of(tree), {});
-  EXPECT_EQ(origin.classify(site("acme_core/api.py")), Origin::application);
-  EXPECT_EQ(origin.classify(site("acme_core.py")), Origin::application);
-  EXPECT_EQ(origin.classify(site("acme_core2/api.py")), Origin::third_party);
+  EXPECT_EQ(origin.classify(site("acme_core/api.py")), Ownership::local_directory);
+  EXPECT_EQ(origin.classify(site("acme_core.py")), Ownership::local_directory);
+  EXPECT_EQ(origin.classify(site("acme_core2/api.py")), Ownership::installed);
 }
 
 TEST(CodeOrigin, KeepsListedPackagesLibraryEvenWhenLocalOrConfigured) {
@@ -167,17 +163,17 @@ TEST(CodeOrigin, KeepsListedPackagesLibraryEvenWhenLocalOrConfigured) {
   tree.file(site("starlette-9.dist-info/direct_url.json"), R"({"dir_info": {}})")
       .file(site("starlette-9.dist-info/RECORD"), "starlette/routing.py,,\n");
   CodeOrigin origin(process_of(tree), {.application_packages = {"starlette"}});
-  EXPECT_EQ(origin.classify(site("starlette/routing.py")), Origin::well_known);
+  EXPECT_EQ(origin.classify(site("starlette/routing.py")), Ownership::listed);
 }
 
 TEST(CodeOrigin, TakesConfiguredPackagesForTheUsers) {
   const FileTree empty;
   CodeOrigin origin(process_of(empty), {.application_packages = {"ocr-core", "acme.billing"}});
-  EXPECT_EQ(origin.classify(site("ocr_core/api.py")), Origin::application);
-  EXPECT_EQ(origin.classify(site("ocr_core.py")), Origin::application);
-  EXPECT_EQ(origin.classify(site("ocr_core_extra/api.py")), Origin::third_party);
-  EXPECT_EQ(origin.classify(site("acme/billing/api.py")), Origin::application);
-  EXPECT_EQ(origin.classify(site("acme/shipping/api.py")), Origin::third_party);
+  EXPECT_EQ(origin.classify(site("ocr_core/api.py")), Ownership::application_package);
+  EXPECT_EQ(origin.classify(site("ocr_core.py")), Ownership::application_package);
+  EXPECT_EQ(origin.classify(site("ocr_core_extra/api.py")), Ownership::installed);
+  EXPECT_EQ(origin.classify(site("acme/billing/api.py")), Ownership::application_package);
+  EXPECT_EQ(origin.classify(site("acme/shipping/api.py")), Ownership::installed);
 }
 
 TEST(CodeOrigin, TellsInstalledFilesBesideTheUsersByTheirRecord) {
@@ -187,14 +183,14 @@ TEST(CodeOrigin, TellsInstalledFilesBesideTheUsersByTheirRecord) {
       .file("/var/task/mine-1.0.dist-info/RECORD", "mine/x.py,,\nredis/x.py,,\n")
       .file("/var/task/mine-1.0.dist-info/direct_url.json", R"({"dir_info": {}})");
   CodeOrigin origin(process_of(tree), {.application_packages = {"confpkg"}});
-  EXPECT_EQ(origin.classify("/var/task/acmelib/x.py"), Origin::third_party);
-  EXPECT_EQ(origin.classify("/var/task/requests/api.py"), Origin::well_known);
-  EXPECT_EQ(origin.classify("/var/task/requests/mine.py"), Origin::application);
-  EXPECT_EQ(origin.classify("/var/task/handler.py"), Origin::application);
-  EXPECT_EQ(origin.classify("/var/task/confpkg/x.py"), Origin::application);
-  EXPECT_EQ(origin.classify("/var/task/mine/x.py"), Origin::application);
-  EXPECT_EQ(origin.classify("/var/task/redis/x.py"), Origin::well_known);
-  EXPECT_EQ(origin.classify("/var/task/redis/own.py"), Origin::application);
+  EXPECT_EQ(origin.classify("/var/task/acmelib/x.py"), Ownership::installed);
+  EXPECT_EQ(origin.classify("/var/task/requests/api.py"), Ownership::listed);
+  EXPECT_EQ(origin.classify("/var/task/requests/mine.py"), Ownership::own_file);
+  EXPECT_EQ(origin.classify("/var/task/handler.py"), Ownership::own_file);
+  EXPECT_EQ(origin.classify("/var/task/confpkg/x.py"), Ownership::application_package);
+  EXPECT_EQ(origin.classify("/var/task/mine/x.py"), Ownership::local_directory);
+  EXPECT_EQ(origin.classify("/var/task/redis/x.py"), Ownership::listed);
+  EXPECT_EQ(origin.classify("/var/task/redis/own.py"), Ownership::own_file);
 }
 
 TEST(CodeOrigin, IgnoresRecordsBeyondTheirBound) {
@@ -205,8 +201,39 @@ TEST(CodeOrigin, IgnoresRecordsBeyondTheirBound) {
   record.resize(4 * 1024 * 1024);
   tree.file("/var/task/fits-1.dist-info/RECORD", record.replace(0, 3, "fit"));
   CodeOrigin origin(process_of(tree), {});
-  EXPECT_EQ(origin.classify("/var/task/big/x.py"), Origin::application);
-  EXPECT_EQ(origin.classify("/var/task/fit/x.py"), Origin::third_party);
+  EXPECT_EQ(origin.classify("/var/task/big/x.py"), Ownership::own_file);
+  EXPECT_EQ(origin.classify("/var/task/fit/x.py"), Ownership::installed);
+}
+
+TEST(CodeOrigin, SharesANamespaceByDistribution) {
+  FileTree tree;
+  tree.file(site("acme_billing-1.0.dist-info/direct_url.json"), R"({"dir_info": {}})")
+      .file(site("acme_billing-1.0.dist-info/RECORD"), "acme/billing/api.py,,\n")
+      .file(site("acme_shipping-1.0.dist-info/direct_url.json"), R"({"archive_info": {}})")
+      .file(site("acme_shipping-1.0.dist-info/RECORD"), "acme/shipping/api.py,,\n");
+  CodeOrigin origin(process_of(tree), {});
+  EXPECT_EQ(origin.classify(site("acme/billing/api.py")), Ownership::local_directory);
+  EXPECT_EQ(origin.classify(site("acme/shipping/api.py")), Ownership::installed);
+}
+
+TEST(CodeOrigin, LeavesEditableInstallsToTheirOwnFolder) {
+  FileTree tree;
+  tree.file(site("ledger-1.0.dist-info/direct_url.json"), R"({"dir_info": {"editable": true}})")
+      .file(site("ledger-1.0.dist-info/RECORD"), "__editable__.ledger-1.0.pth,,\n");
+  CodeOrigin origin(process_of(tree), {});
+  EXPECT_EQ(origin.classify("/src/ledger/ledger/book.py"), Ownership::own_file);
+}
+
+TEST(CodeOrigin, LooksIntoZipsByNameAlone) {
+  FileTree tree;
+  tree.file("/srv/kiosk.pyz", "PK").file("/srv/folder.egg/kiosk/x.py");
+  CodeOrigin origin(process_of(tree), {});
+  EXPECT_EQ(origin.classify("/srv/kiosk.pyz/kiosk/service.py"), Ownership::own_file);
+  EXPECT_EQ(origin.classify("/srv/kiosk.pyz/kiosk/redis.py"), Ownership::own_file);
+  EXPECT_EQ(origin.classify("/srv/kiosk.pyz/requests/api.py"), Ownership::listed);
+  EXPECT_EQ(origin.classify("/srv/kiosk.pyz/__main__.py"), Ownership::own_file);
+  EXPECT_EQ(origin.classify("/srv/folder.egg/requests/api.py"), Ownership::own_file);
+  EXPECT_EQ(origin.classify("/srv/absent.pyz/requests/api.py"), Ownership::own_file);
 }
 
 TEST(CodeOrigin, SurvivesHostileMetadata) {
@@ -220,9 +247,9 @@ TEST(CodeOrigin, SurvivesHostileMetadata) {
   ASSERT_EQ(::mkfifo(tree.on_host(site("e-1.dist-info/direct_url.json")).c_str(), 0600), 0);
   CodeOrigin origin(process_of(tree), {});
   for (const char* name : {"a/x.py", "b/x.py", "c/x.py", "e/x.py"}) {
-    EXPECT_EQ(origin.classify(site(name)), Origin::third_party) << name;
+    EXPECT_EQ(origin.classify(site(name)), Ownership::installed) << name;
   }
-  EXPECT_EQ(origin.classify(site("d/x.py")), Origin::application);
+  EXPECT_EQ(origin.classify(site("d/x.py")), Ownership::local_directory);
 }
 
 TEST(CodeOrigin, KeepsLinksInsideTheTargetsRoot) {
@@ -235,8 +262,8 @@ TEST(CodeOrigin, KeepsLinksInsideTheTargetsRoot) {
   tree.file("/shared/direct_url.json", R"({"dir_info": {}})");
   std::filesystem::create_directory_symlink("/shared", tree.on_host(site("in-1.dist-info")));
   CodeOrigin origin(process_of(tree), {});
-  EXPECT_EQ(origin.classify(site("out/x.py")), Origin::third_party);
-  EXPECT_EQ(origin.classify(site("in/x.py")), Origin::application);
+  EXPECT_EQ(origin.classify(site("out/x.py")), Ownership::installed);
+  EXPECT_EQ(origin.classify(site("in/x.py")), Ownership::local_directory);
 }
 
 }  // namespace

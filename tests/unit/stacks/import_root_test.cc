@@ -50,6 +50,15 @@ TEST(ImportRoot, CutsInstalledPathsAtTheirSiteFolder) {
   EXPECT_EQ(roots.label("/usr/lib/python3/dist-packages/six.py"), "six.py");
 }
 
+TEST(ImportRoot, CutsAtTheZipThatTheModuleCameFrom) {
+  FileTree tree;
+  tree.file("/srv/kiosk.pyz", "PK").file("/srv/folder.egg/kiosk/x.py");
+  ImportRoots roots(process_of(tree, "/srv"));
+  EXPECT_EQ(roots.label("kiosk.pyz/kiosk/service.py"), "kiosk/service.py");
+  EXPECT_EQ(roots.label("/srv/kiosk.pyz/__main__.py"), "__main__.py");
+  EXPECT_EQ(roots.label("/srv/folder.egg/kiosk/x.py"), "folder.egg/kiosk/x.py");
+}
+
 TEST(ImportRoot, CutsTheStandardLibrary) {
   const FileTree empty;
   ProcessCode process = process_of(empty, "/usr");

@@ -47,6 +47,23 @@ TEST_F(PythonSymbolizerTest, GivesNamesFileAndLine) {
   EXPECT_EQ(symbolizer_.resolve(frame_).value(), expected);
 }
 
+TEST_F(PythonSymbolizerTest, KnowsTheFormOfADecoratorsWrapper) {
+  for (const auto& [flags, wraps] : std::vector<std::pair<uint32_t, bool>>{
+           {0x9f, true},      // async def wrapper(*args, **kwargs), nested
+           {0x0f, false},     // a function of (*args, **kwargs) that is not nested
+           {0x1b, false},     // nested, but without *args
+           {0x17, false}}) {  // nested, but without **kwargs
+    FakeMemory memory;
+    put_string(memory, layout_, kName, StringKind::ascii, "wrapper");
+    put_string(memory, layout_, kQualname, StringKind::ascii, "timed.<locals>.wrapper");
+    put_string(memory, layout_, kFilename, StringKind::ascii, "/srv/app/limits.py");
+    put_bytes(memory, kTable, std::string("\x80\x00", 2));
+    put_code(memory, layout_, kCode, {kName, kQualname, kFilename, kTable, 40, flags});
+    PythonSymbolizer symbolizer(memory, layout_);
+    EXPECT_EQ(symbolizer.resolve({kCode, 0, code_check(40, flags, kName)})->wraps, wraps) << flags;
+  }
+}
+
 TEST_F(PythonSymbolizerTest, TheNameIsTheQualifiedNameBefore311) {
   const PythonLayout& old = *python_layout({3, 10});
   FakeMemory memory;

@@ -31,6 +31,7 @@ StallRecord record() {
   hold.file = "app/log.py";
   hold.path = "/srv/app/log.py";
   hold.line = 12;
+  hold.why = "local_directory";
   hold.cause = Cause::network;
   hold.syscall = "recvfrom";
   hold.hold_ns = 120'000'000;
@@ -40,6 +41,8 @@ StallRecord record() {
                         stacks::Origin::stdlib},
                        {"save_log", "app/log.py", "/srv/app/log.py", 12,
                         stacks::Origin::application, false, stacks::FrameKind::coroutine}};
+  hold.stack.frames[0].ownership = stacks::Ownership::stdlib_folder;
+  hold.stack.frames[1].ownership = stacks::Ownership::local_directory;
   record.holds = {hold};
   return record;
 }
@@ -56,13 +59,13 @@ TEST(StallRecord, WritesVersionOne) {
       R"("coroutines":{"seen":1,"samples":2},"delayed_events":3,)"
       R"("holds":[{"function":"save_log","entry":"upload",)"
       R"("leaf":"SocketIO.readinto","file":"app/log.py","path":"/srv/app/log.py","line":12,)"
-      R"("cause":"network","syscall":"recvfrom","seconds":0.12,)"
+      R"("why":"local_directory","cause":"network","syscall":"recvfrom","seconds":0.12,)"
       R"("coroutines":{"seen":1,"samples":2},"advice":"Use httpx.",)"
       R"("stack_truncated":false,"stack":[{"function":"SocketIO.readinto","file":"socket.py",)"
-      R"("path":"/usr/lib/python3.11/socket.py","line":706,"origin":"stdlib",)"
+      R"("path":"/usr/lib/python3.11/socket.py","line":706,"origin":"stdlib","why":"stdlib_folder",)"
       R"("kind":"function"},)"
       R"({"function":"save_log","file":"app/log.py","path":"/srv/app/log.py","line":12,)"
-      R"("origin":"application","kind":"coroutine"}]}],"advice":"Use httpx."})");
+      R"("origin":"application","why":"local_directory","kind":"coroutine"}]}],"advice":"Use httpx."})");
 }
 
 TEST(StallRecord, IsWholeWithoutHolds) {
