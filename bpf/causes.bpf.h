@@ -22,38 +22,54 @@ struct user_pollfd {
 };
 
 #define NO_FD -1
-#define UNREADABLE_FD -2
+#define UNREADABLE -2
 #define MAX_POLLED 8
 #define MAX_SET_WORDS 16
 
-/*
- * The first polled descriptor stands for all; none at all is a sleep. Global functions, both: the
- * verifier looks at their loops once, not once a caller's path.
- */
-__noinline int first_polled(__u64 array, __u64 count)
+/* An epoll instance among the waited for stands for what it watches. */
+static __always_inline __u32 kind_behind(__s32 fd)
 {
+	__u64 file = (__u64)task_file(bpf_get_current_task_btf(), fd);
+	__u32 kind = kind_of_file(file);
+
+	return kind == LS_FD_EPOLL ? watched_kind(file) : kind;
+}
+
+/*
+ * The most telling kind of the first MAX_POLLED descriptors; LS_FD_NONE, a sleep, when there are
+ * none. Global functions, these three: the verifier looks at their loops once, not once a caller's
+ * path.
+ */
+__noinline int polled_kind(__u64 array, __u64 count)
+{
+	__u32 i, best = LS_FD_NONE;
 	struct user_pollfd entry;
-	__u32 i;
 
 	for (i = 0; i < MAX_POLLED && i < count; i++) {
 		if (bpf_probe_read_user(&entry, sizeof(entry), (void *)(array + i * sizeof(entry))))
-			return UNREADABLE_FD;
+			return UNREADABLE;
 		if (entry.fd >= 0)
-			return entry.fd;
+			best = more_telling(best, kind_behind(entry.fd));
+		if (best == LS_FD_SOCKET)
+			break;
 	}
-	return NO_FD;
+	return best;
 }
 
-__noinline int first_in_set(__u64 set, __u64 count)
+/* The first descriptor of the set that is not below `from`. */
+__noinline int next_in_set(__u64 set, __u64 count, __u32 from)
 {
+	__u32 i, bit, base;
 	__u64 word;
-	__u32 i, bit;
 
-	if (!set)
-		return NO_FD;
-	for (i = 0; i < MAX_SET_WORDS && i * 64 < count; i++) {
-		if (bpf_probe_read_user(&word, sizeof(word), (void *)(set + i * 8)))
-			return UNREADABLE_FD;
+	for (i = 0; i < MAX_SET_WORDS; i++) {
+		base = (from / 64 + i) * 64;
+		if (base >= count)
+			return NO_FD;
+		if (bpf_probe_read_user(&word, sizeof(word), (void *)(set + base / 8)))
+			return UNREADABLE;
+		if (!i)
+			word &= ~0ull << (from & 63);
 		if (!word)
 			continue;
 		/* Binary search for the lowest bit: there is no such BPF instruction. */
@@ -64,46 +80,59 @@ __noinline int first_in_set(__u64 set, __u64 count)
 		if (!(word & 0xf)) { bit += 4; word >>= 4; }
 		if (!(word & 0x3)) { bit += 2; word >>= 2; }
 		if (!(word & 0x1)) bit += 1;
-		return i * 64 + bit < count ? i * 64 + bit : NO_FD;
+		return base + bit < count ? base + bit : NO_FD;
 	}
 	return NO_FD;
 }
 
-static __always_inline __s32 first_selected(struct pt_regs *regs)
+__noinline int selected_kind(__u64 set, __u64 count)
+{
+	__u32 i, from = 0, best = LS_FD_NONE;
+	int fd;
+
+	for (i = 0; i < MAX_POLLED && set; i++) {
+		fd = next_in_set(set, count, from);
+		if (fd < 0)
+			return fd == UNREADABLE ? UNREADABLE : best;
+		best = more_telling(best, kind_behind(fd));
+		if (best == LS_FD_SOCKET)
+			break;
+		from = fd + 1;
+	}
+	return best;
+}
+
+static __always_inline int kind_of_select(struct pt_regs *regs)
 {
 	__u64 count = syscall_argument(regs, 0);
-	__s32 fd;
+	int reads = selected_kind(syscall_argument(regs, 1), count);
+	int writes = selected_kind(syscall_argument(regs, 2), count);
+	int excepts = selected_kind(syscall_argument(regs, 3), count);
 
-	/* A program may select without descriptors: an old form of sleep. */
-	if (!count)
-		return NO_FD;
-	fd = first_in_set(syscall_argument(regs, 1), count);
-	if (fd == NO_FD)
-		fd = first_in_set(syscall_argument(regs, 2), count);
-	if (fd == NO_FD)
-		fd = first_in_set(syscall_argument(regs, 3), count);
-	return fd;
+	if (reads < 0 || writes < 0 || excepts < 0)
+		return UNREADABLE;
+	return more_telling(more_telling(reads, writes), excepts);
 }
 
 static __always_inline void reason_by_file(struct off_cpu_reason *reason, struct file *file)
 {
-	reason->fd_kind = file_kind(file);
-	if (reason->fd_kind == LS_FD_EPOLL) {
-		struct file *watched = watched_file(file);
+	__u32 kind = file_kind(file);
 
-		reason->cause = watched ? cause_of_kind(file_kind(watched)) : LS_SLEEP;
+	reason->fd_kind = kind;
+	if (kind == LS_FD_EPOLL) {
+		kind = watched_kind((__u64)file);
+		reason->cause = kind == LS_FD_NONE ? LS_SLEEP : cause_of_kind(kind);
 		return;
 	}
-	reason->cause = cause_of_kind(reason->fd_kind);
+	reason->cause = cause_of_kind(kind);
 }
 
-static __always_inline void reason_by_fd_or_sleep(struct off_cpu_reason *reason,
-						  struct task_struct *task, __s32 fd)
+static __always_inline void reason_by_kind(struct off_cpu_reason *reason, int kind)
 {
-	if (fd == NO_FD)
-		reason->cause = LS_SLEEP;
-	else if (fd >= 0)
-		reason_by_file(reason, task_file(task, fd));
+	if (kind == UNREADABLE)
+		return;
+	reason->fd_kind = kind;
+	reason->cause = kind == LS_FD_NONE ? LS_SLEEP : cause_of_kind(kind);
 }
 
 /*
@@ -180,11 +209,11 @@ __noinline int reason_of_syscall(struct off_cpu_reason *reason, struct thread_st
 		reason->cause = is_in_gil(thread, syscall_argument(regs, 0)) ? LS_GIL : LS_LOCK;
 		break;
 	case LS_RULE_POLL:
-		reason_by_fd_or_sleep(reason, task,
-				      first_polled(syscall_argument(regs, 0), syscall_argument(regs, 1)));
+		reason_by_kind(reason, polled_kind(syscall_argument(regs, 0), syscall_argument(regs, 1)));
 		break;
 	case LS_RULE_SELECT:
-		reason_by_fd_or_sleep(reason, task, first_selected(regs));
+		/* A program may select without descriptors: an old form of sleep. */
+		reason_by_kind(reason, kind_of_select(regs));
 		break;
 	case LS_RULE_RESTART:
 		/* Its arguments are those of the interrupted call: it inherits that wait's cause. */

@@ -17,6 +17,7 @@
 #define TCP_LISTEN_STATE 10 /* AF_UNIX sockets use it too (unix_listen) */
 #define MAX_LISTEN_FDS 256
 #define MAX_WATCHES 8
+#define MAX_WATCH_STEPS 60
 
 static __always_inline struct file *file_at(struct fdtable *table, __u32 fd)
 {
@@ -71,17 +72,72 @@ static __always_inline __u32 file_kind(struct file *file)
 	}
 }
 
-/* The first file that an epoll instance watches stands for all of them. */
-static __always_inline struct file *watched_file(struct file *epoll)
+/*
+ * Of several files that are waited for at once, what is outside of the process tells most. An eventfd
+ * or a timerfd is how a library's own loop is woken: gRPC's epoll set has one beside its sockets.
+ */
+static __always_inline __u32 telling(__u32 kind)
 {
-	struct eventpoll *ep = BPF_CORE_READ(epoll, private_data);
-	struct rb_node *node = ep ? BPF_CORE_READ(ep, rbr.rb_root.rb_node) : NULL;
-	struct epitem *item;
+	switch (kind) {
+	case LS_FD_NONE: return 0;
+	case LS_FD_OTHER:
+	case LS_FD_EPOLL: return 1;
+	case LS_FD_EVENTFD: return 2;
+	case LS_FD_TIMERFD: return 3;
+	case LS_FD_SOCKET: return 6;
+	case LS_FD_PIPE:
+	case LS_FD_CHARACTER_DEVICE: return 5;
+	default: return 4;
+	}
+}
 
-	if (!node)
-		return NULL;
-	item = (struct epitem *)((void *)node - bpf_core_field_offset(struct epitem, rbn));
-	return BPF_CORE_READ(item, ffd.file);
+/*
+ * Global functions, these two: to the verifier their result is any number. Inlined into the loops
+ * that call them, each kind would be a path of its own in each round: refused with E2BIG on 6.18.
+ */
+__noinline int more_telling(__u32 kind, __u32 other)
+{
+	return telling(other) > telling(kind) ? other : kind;
+}
+
+__noinline int kind_of_file(__u64 file)
+{
+	return file_kind((struct file *)file);
+}
+
+/*
+ * The kind of the most telling file that an epoll instance watches, LS_FD_NONE when it watches none.
+ * Walks the tree of its watches without a stack: each node is come to from above, then from its
+ * left, then from its right, so that MAX_WATCH_STEPS see a third as many files. The tree may change
+ * meanwhile: that ends the walk early at worst. A global function, for its loop.
+ */
+__noinline int watched_kind(__u64 epoll_file)
+{
+	struct eventpoll *ep = BPF_CORE_READ((struct file *)epoll_file, private_data);
+	struct rb_node *node = ep ? BPF_CORE_READ(ep, rbr.rb_root.rb_node) : NULL;
+	struct rb_node *from = NULL, *parent, *left, *right, *next;
+	__u32 best = LS_FD_NONE;
+	struct epitem *item;
+	int i;
+
+	for (i = 0; i < MAX_WATCH_STEPS && node; i++) {
+		parent = (struct rb_node *)(BPF_CORE_READ(node, __rb_parent_color) & ~3ul);
+		left = BPF_CORE_READ(node, rb_left);
+		right = BPF_CORE_READ(node, rb_right);
+		next = parent;
+		if (from == parent) {
+			item = (struct epitem *)((void *)node - bpf_core_field_offset(struct epitem, rbn));
+			best = more_telling(best, kind_of_file((__u64)BPF_CORE_READ(item, ffd.file)));
+			if (best == LS_FD_SOCKET)
+				break;
+			next = left ? left : right ? right : parent;
+		} else if (from == left && right) {
+			next = right;
+		}
+		from = node;
+		node = next;
+	}
+	return best;
 }
 
 static __always_inline __u32 cause_of_kind(__u32 kind)

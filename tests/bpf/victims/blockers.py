@@ -101,6 +101,63 @@ def nested_epoll_empty():
         private.poll(HOLD)
 
 
+def nested_epoll_of(*descriptors):
+    with select.epoll() as private:
+        for descriptor in descriptors:
+            private.register(descriptor, select.EPOLLIN)
+        private.poll(HOLD)
+
+
+def nested_epoll_wakers_first():
+    """As gRPC's: the socket is one of many, and not the first."""
+    wakers = [os.eventfd(0) for _ in range(9)]
+    ours, _theirs = sockets()
+    nested_epoll_of(*wakers, ours)
+
+
+def nested_epoll_socket_first():
+    ours, _theirs = sockets()
+    nested_epoll_of(ours, *(os.eventfd(0) for _ in range(9)))
+
+
+def nested_epoll_wakers_and_pipe():
+    ours, _theirs = os.pipe()
+    nested_epoll_of(*(os.eventfd(0) for _ in range(6)), ours, os.eventfd(0))
+
+
+def nested_epoll_waker():
+    nested_epoll_of(os.eventfd(0))
+
+
+def poll_waker_and_socket():
+    ours, _theirs = sockets()
+    poll = select.poll()
+    for descriptor in (os.eventfd(0), ours.fileno()):
+        poll.register(descriptor, select.POLLIN)
+    poll.poll(HOLD * 1000)
+
+
+def poll_epoll_of_socket():
+    ours, _theirs = sockets()
+    with select.epoll() as private:
+        private.register(ours, select.EPOLLIN)
+        poll_fd(private.fileno())
+
+
+def select_waker_and_socket():
+    waker, (ours, _theirs) = os.eventfd(0), sockets()
+    select.select([waker, ours], [], [], HOLD)
+
+
+def select_waker_and_socket_of_another_set():
+    waker, (ours, _theirs) = os.eventfd(0), sockets()
+    select.select([waker], [], [ours], HOLD)
+
+
+def select_wakers():
+    select.select([os.eventfd(0), os.eventfd(0)], [], [], HOLD)
+
+
 def recv_unix():
     ours, theirs = sockets()
     child = later(theirs.send, b"x")
@@ -257,7 +314,7 @@ def compute():
 
 BLOCKERS = [value for name, value in list(globals().items())
             if callable(value) and getattr(value, "__module__", None) == __name__
-            and name not in ("later", "sockets", "poll_fd", "open_writer")]
+            and name not in ("later", "sockets", "poll_fd", "nested_epoll_of", "open_writer")]
 
 
 async def run():
