@@ -38,7 +38,8 @@ _cases = {}
 
 def case(prepare=lambda run: None):
     """Registers `async def name(victim, prepared)` as the case `name`. prepare(victim) is called
-    before there is a loop, so that no import and no connection is taken for a hold."""
+    before there is a loop, so that no import and no connection is taken for a hold. What needs the
+    loop it returns as a coroutine, which is awaited before the victim serves."""
     def register(function):
         _cases[function.__name__] = (prepare, function)
         return function
@@ -200,6 +201,8 @@ async def _answer(reader, writer):
 
 
 async def _live(victim, run_case, prepared):
+    if asyncio.iscoroutine(prepared):
+        prepared = await prepared
     beat = asyncio.create_task(victim.beat())
     await victim.serve_until_told()
     await run_case(victim, prepared)

@@ -55,23 +55,36 @@ def run_together(case, loops, form, options, agent=None, cgroup=None, heartbeat=
     with contextlib.ExitStack() as alive:
         victims = {loop: alive.enter_context(Victim(case.script, case.name, loop, form, rounds,
                                                     options, cgroup, heartbeat)) for loop in loops}
+        return _run(dict.fromkeys(loops, case), victims, agent, idle_first)
+
+
+def run_side_by_side(cases, form, options, agent=None):
+    """Runs cases that sleep, each under its own loop, all at once. Returns {name: Run}."""
+    with contextlib.ExitStack() as alive:
+        victims = {case.name: alive.enter_context(Victim(
+            case.script, case.name, case.loop, form, case.holds, options)) for case in cases}
+        return _run({case.name: case for case in cases}, victims, agent)
+
+
+def _run(cases, victims, agent, idle_first=0):
+    """Takes the victims, by any key, through their conversation. Returns {key: Run}."""
+    for victim in victims.values():
+        victim.hear("ready")
+    if agent:
         for victim in victims.values():
-            victim.hear("ready")
-        if agent:
-            for victim in victims.values():
-                agent.wait_for_loop(victim.pid)
-        time.sleep(idle_first)
-        before = _look(agent, victims)
-        started = time.monotonic()
-        for victim in victims.values():
-            victim.tell("go")
-        runs = {}
-        for loop, victim in victims.items():
-            done = victim.hear("done", 180)
-            holds = [line for line in victim.truth() if line["kind"] == "hold"]
-            runs[loop] = Run(case, victim.pid, holds, done["worst_beat_ns"])
-        if agent:
-            _collect(agent, victims, runs, before, started)
+            agent.wait_for_loop(victim.pid)
+    time.sleep(idle_first)
+    before = _look(agent, victims)
+    started = time.monotonic()
+    for victim in victims.values():
+        victim.tell("go")
+    runs = {}
+    for key, victim in victims.items():
+        done = victim.hear("done", 180)
+        holds = [line for line in victim.truth() if line["kind"] == "hold"]
+        runs[key] = Run(cases[key], victim.pid, holds, done["worst_beat_ns"])
+    if agent:
+        _collect(agent, victims, runs, before, started)
     return runs
 
 
