@@ -82,6 +82,7 @@ stacks::Frame ProcessReader::name_frame(const stacks::RawFrame& frame,
   named.wraps = location->wraps;
   named.ownership = origin_.classify(location->filename);
   named.origin = stacks::origin_of(named.ownership);
+  if (named.ownership == stacks::Ownership::template_text) named.line = 0;
   named.file = import_roots_.label(location->filename);
   named.transparent =
       transparent_.contains(named.function) || transparent_.contains(location->name);

@@ -32,6 +32,7 @@ CodeOrigin::CodeOrigin(ProcessCode process, OriginOptions options)
 Ownership CodeOrigin::classify(std::string_view filename) {
   if (filename.empty()) return Ownership::generated;
   if (filename.starts_with('<') && filename.ends_with('>')) return classify_special(filename);
+  if (is_template(filename)) return Ownership::template_text;
   const std::string path = normalised_path(filename, process_.cwd.empty() ? "/" : process_.cwd);
   if (const auto site = split_site_path(path)) {
     return classify_below(site->directory, site->below, InstalledPackages::Scope::site);

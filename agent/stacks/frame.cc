@@ -50,6 +50,7 @@ Origin origin_of(Ownership ownership) {
     case Ownership::frozen:
       return Origin::stdlib;
     case Ownership::generated:
+    case Ownership::template_text:
       return Origin::synthetic;
   }
   return Origin::third_party;
@@ -79,6 +80,8 @@ std::string_view ownership_name(Ownership ownership) {
       return "frozen";
     case Ownership::generated:
       return "generated";
+    case Ownership::template_text:
+      return "template_text";
   }
   return "installed";
 }

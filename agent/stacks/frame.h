@@ -14,7 +14,7 @@ enum class Origin : uint8_t {
   third_party,  ///< an installed distribution that is not on the well-known list
   well_known,   ///< a listed framework or client: always library
   stdlib,       ///< the interpreter's own library, frozen modules included
-  synthetic,    ///< generated code without a file: <string>, <decorator-gen-N>
+  synthetic,    ///< generated code: <string>, <decorator-gen-N>, a template's
 };
 
 /// Why a frame has its origin: the row of docs/attribution.md that fitted.
@@ -30,6 +30,7 @@ enum class Ownership : uint8_t {
   stdlib_folder,        ///< stdlib
   frozen,               ///< stdlib: compiled into the interpreter
   generated,            ///< synthetic: there is no file
+  template_text,        ///< synthetic: compiled from a template, whose lines are others
 };
 
 Origin origin_of(Ownership ownership);
@@ -52,7 +53,7 @@ struct Frame {
   std::string function;  ///< qualified name (plain name before CPython 3.11)
   std::string file;      ///< path from its import root: app/services/ocr.py
   std::string path;      ///< co_filename as the target has it
-  int line = 0;          ///< 0 when unknown
+  int line = 0;          ///< 0 when unknown, or not the file's
   Origin origin = Origin::third_party;
   bool transparent = false;  ///< configured wrapper: never the culprit
   FrameKind kind = FrameKind::function;

@@ -44,6 +44,13 @@ TEST(CodeOrigin, TellsCodeByNameAlone) {
       {"<attrs generated init app.User>", Ownership::generated},
       {"<template>", Ownership::generated},
       {"", Ownership::generated},
+      // compiled from a file that is no Python, wherever it lies
+      {"/srv/app/templates/orders.html", Ownership::template_text},
+      {"mails/receipt.txt.j2", Ownership::template_text},
+      {"/venv/lib/python3.11/site-packages/acme/templates/base.html", Ownership::template_text},
+      {"/srv/app/html", Ownership::own_file},
+      {"/srv/app/orders.html.py", Ownership::own_file},
+      {"/srv/buildbot/master.cfg", Ownership::own_file},
       // installed
       {"/venv/lib/python3.11/site-packages/starlette/routing.py", Ownership::listed},
       {"/venv/lib/python3.11/site-packages/six.py", Ownership::listed},
