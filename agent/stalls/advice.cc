@@ -136,6 +136,10 @@ constexpr auto kLibraryRows = std::to_array<LibraryRow>({
     {Origin::stdlib, "multiprocessing/", "", kChild | kLock | kNetwork,
      "{function} waits for a process of multiprocessing. Use loop.run_in_executor with a "
      "ProcessPoolExecutor and await it."},
+    {Origin::stdlib, "concurrent/futures/thread.py", "ThreadPoolExecutor.submit", kLock | kSleep,
+     "{function} hands work to a thread pool, which starts a thread for it and waits until it runs. "
+     "Let the pool start its threads before the service serves; if this lasts, no CPU is free or "
+     "another thread keeps the GIL."},
     {Origin::stdlib, "concurrent/futures/", "", kLock | kSleep,
      "{function} waits for the result of a concurrent future. Await asyncio.wrap_future(future) "
      "or loop.run_in_executor instead of calling result()."},
@@ -346,13 +350,20 @@ bool is_within(std::string_view label, std::string_view file) {
   return file.ends_with('/') ? label.starts_with(file) : label == file;
 }
 
+// Before CPython 3.11 a frame has its plain name alone.
+bool is_named(std::string_view function, std::string_view wanted) {
+  return function == wanted ||
+         (!function.empty() && wanted.ends_with(function) &&
+          wanted[wanted.size() - function.size() - 1] == '.');
+}
+
 bool matches(const LibraryRow& row, const Frame& frame, Cause cause) {
   if ((row.causes & on(cause)) == 0) return false;
   const bool installed = frame.origin == Origin::well_known || frame.origin == Origin::third_party;
   if (row.origin == Origin::stdlib ? frame.origin != Origin::stdlib : !installed) return false;
   // Frozen modules have no label of their own but their name.
   if (!is_within(frame.file, row.file) && frame.path != row.file) return false;
-  return row.function.empty() || row.function == frame.function;
+  return row.function.empty() || is_named(frame.function, row.function);
 }
 
 std::string_view text_for_frame(const Frame& frame, Cause cause) {
