@@ -8,12 +8,12 @@ against the table below.
 
 import contextlib
 import dataclasses
-import threading
 
 import pytest
 
 from harness import waiting
 from harness.agent import Agent
+from harness.parallel import in_threads
 from harness.whose_code import Installed, Service
 
 ROUNDS = 3
@@ -118,25 +118,6 @@ def drive(service, computing):
                 service.request_handshakes(rule.path, HANDSHAKES)
             else:
                 service.request(rule.path)
-
-
-def in_threads(function, services):
-    """Calls it for all at once; the first problem is raised."""
-    problems = []
-
-    def guarded(service):
-        try:
-            function(service)
-        except Exception as problem:  # pylint: disable=broad-except
-            problems.append(problem)
-
-    threads = [threading.Thread(target=guarded, args=(service,)) for service in services]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if problems:
-        raise problems[0]
 
 
 @pytest.fixture(scope="module")
