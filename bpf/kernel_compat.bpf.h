@@ -28,6 +28,12 @@ static __always_inline __u32 task_state_field(struct task_struct *task)
 	return (__u32)BPF_CORE_READ((struct task_struct___before_5_14 *)task, state);
 }
 
+/* Pages of executable mappings; /proc/PID/status shows them as VmExe + VmLib. */
+static __always_inline __u64 code_pages_of(struct task_struct *task)
+{
+	return BPF_CORE_READ(task, mm, exec_vm);
+}
+
 /* The cgroup v2 freezer sleeps interruptibly inside the call that it interrupted (76f969e8948d). */
 #define JOBCTL_TRAP_FREEZE_BIT (1ul << 23)
 static __always_inline bool is_frozen(struct task_struct *task)

@@ -280,6 +280,23 @@ static __always_inline void ask_about_wait(struct thread_state *thread, struct t
 	send_candidate(thread, task, fd, max_events, now);
 }
 
+/*
+ * A program may map an interpreter late (an embedding server, a plug-in): it then has other code
+ * than when user space looked. Compilers at run time make new code all the time, so user space
+ * says when it is worth another look.
+ */
+static __always_inline void ignore_wait(struct thread_state *thread, struct task_struct *task,
+					struct ls_process *process, __u64 now)
+{
+	__u64 pages = code_pages_of(task);
+
+	thread->status = THREAD_IGNORED;
+	if (pages == process->code_pages)
+		thread->ignored_code_pages = pages;
+	else if (now >= process->look_again_ns)
+		announce(thread, task, now);
+}
+
 static __always_inline void on_unjudged_wait(struct thread_state *thread, struct task_struct *task,
 					     __s32 fd, __u32 max_events, __u64 now)
 {
@@ -288,9 +305,11 @@ static __always_inline void on_unjudged_wait(struct thread_state *thread, struct
 	bool is_candidate = thread->status == THREAD_CANDIDATE;
 
 	if (process && process->kind == LS_PROCESS_IGNORED) {
-		thread->status = THREAD_IGNORED;
+		ignore_wait(thread, task, process, now);
 		return;
 	}
+	if (thread->status == THREAD_IGNORED)
+		thread->status = THREAD_NEW;
 	if (!file || is_rejected(thread, file, now))
 		return;
 	if (is_candidate && thread->candidate_file == file)
@@ -320,7 +339,7 @@ static __noinline int on_epoll_enter(__s32 fd, __u32 max_events)
 		count_loss(LS_LOST_THREAD_STATE);
 		return 0;
 	}
-	if (thread->status == THREAD_IGNORED)
+	if (thread->status == THREAD_IGNORED && thread->ignored_code_pages == code_pages_of(task))
 		return 0;
 	if (thread->status == THREAD_SEEDED)
 		adopt_seed(thread, task, now);
@@ -512,7 +531,8 @@ static __always_inline void plant_seed(struct thread_state *thread, struct task_
 	struct file *home = NULL;
 
 	/* One that was only announced has not asked yet. */
-	if (status != THREAD_NEW && (status != THREAD_CANDIDATE || thread->asked_ns))
+	if (status != THREAD_NEW && status != THREAD_IGNORED &&
+	    (status != THREAD_CANDIDATE || thread->asked_ns))
 		return;
 
 	if (!process || process->kind != LS_PROCESS_PYTHON)

@@ -20,7 +20,7 @@ const volatile bool sched_switch_has_state = true;
 
 enum thread_status {
 	THREAD_NEW,       /* nothing known */
-	THREAD_IGNORED,   /* of a process without loops: until it execs */
+	THREAD_IGNORED,   /* of a process without loops: until it execs or maps other code */
 	THREAD_CANDIDATE, /* waits for user space's verdict on `candidate_file` */
 	THREAD_LOOP,      /* has a home wait and a slot */
 	THREAD_SEEDED,    /* a loop older than the agent, not yet taken over by its own hooks */
@@ -49,6 +49,7 @@ struct thread_state {
 	__u64 early_startup_ns;
 	__u64 early_cause_ns[LS_CAUSES];
 	__u64 announced_ns;
+	__u64 ignored_code_pages;
 	__s32 candidate_fd;
 	__u32 next_rejected;
 	__u64 rejected_files[REJECTED_FILES];

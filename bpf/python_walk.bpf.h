@@ -41,14 +41,16 @@ static __always_inline __u64 top_frame(__u64 thread_state, const struct ls_pytho
 static __always_inline __u32 read_check(__u64 code, const struct ls_python_layout *layout,
 					__u8 *buffer)
 {
-	__u32 from = layout->code_flags;
+	/* 3.8 to 3.10 have the flags at 36: what is read must begin where pointers are aligned. */
+	__u32 from = layout->code_flags & ~7u;
 	__u32 size = layout->code_name + 8 - from;
 
 	if (size > CODE_BUFFER - 8)
 		return 0;
 	if (bpf_probe_read_user(buffer, size & (CODE_BUFFER - 1), (void *)(code + from)))
 		return 0;
-	return ls_code_check(field_u32(buffer, layout->code_firstlineno - from), field_u32(buffer, 0),
+	return ls_code_check(field_u32(buffer, layout->code_firstlineno - from),
+			     field_u32(buffer, layout->code_flags - from),
 			     field_u64(buffer, layout->code_name - from));
 }
 

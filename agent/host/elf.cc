@@ -121,8 +121,8 @@ void ElfFile::read_sections(uint64_t offset, uint16_t entry_size, uint32_t count
   for (uint32_t i = 0; i < std::min(count, kMaxSections); ++i) {
     Elf64_Shdr section;
     if (!read_at(offset + uint64_t{i} * sizeof section, &section, sizeof section)) break;
-    sections_.push_back(
-        {section.sh_name, section.sh_type, section.sh_offset, section.sh_size, section.sh_link});
+    sections_.push_back({section.sh_name, section.sh_type, section.sh_addr, section.sh_offset,
+                         section.sh_size, section.sh_link});
   }
   if (names >= sections_.size() || sections_[names].type != SHT_STRTAB) return;
   section_names_.resize(
@@ -223,18 +223,28 @@ bool ElfFile::copy_relocated(std::size_t symbols_index, uint64_t symbol) const {
   return false;
 }
 
-std::optional<std::vector<std::byte>> ElfFile::section(std::string_view name,
-                                                       std::size_t limit) const {
+const ElfFile::Section* ElfFile::find_section(std::string_view name) const {
   const std::string with_end = std::string(name) + '\0';
   for (const Section& section : sections_) {
     if (section.name >= section_names_.size()) continue;
-    if (section_names_.compare(section.name, with_end.size(), with_end) != 0) continue;
-    if (section.type == SHT_NOBITS) return std::nullopt;
-    std::vector<std::byte> bytes(std::min<uint64_t>({section.size, limit, file_size_}));
-    if (!read_at(section.offset, bytes.data(), bytes.size())) return std::nullopt;
-    return bytes;
+    if (section_names_.compare(section.name, with_end.size(), with_end) == 0) return &section;
   }
-  return std::nullopt;
+  return nullptr;
+}
+
+std::optional<std::vector<std::byte>> ElfFile::section(std::string_view name,
+                                                       std::size_t limit) const {
+  const Section* section = find_section(name);
+  if (section == nullptr || section->type == SHT_NOBITS) return std::nullopt;
+  std::vector<std::byte> bytes(std::min<uint64_t>({section->size, limit, file_size_}));
+  if (!read_at(section->offset, bytes.data(), bytes.size())) return std::nullopt;
+  return bytes;
+}
+
+std::optional<uint64_t> ElfFile::section_address(std::string_view name) const {
+  const Section* section = find_section(name);
+  if (section == nullptr || section->address == 0) return std::nullopt;
+  return section->address;
 }
 
 bool ElfFile::read_initial(uint64_t vaddr, void* to, std::size_t bytes) const {

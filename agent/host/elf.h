@@ -70,6 +70,9 @@ class ElfFile {
   /// The bytes of a section, at most `limit` of them; nothing for NOBITS.
   std::optional<std::vector<std::byte>> section(std::string_view name, std::size_t limit) const;
 
+  /// A section's virtual address, before the load bias.
+  std::optional<uint64_t> section_address(std::string_view name) const;
+
   /// `bytes` at a virtual address, from the file: their initial value. False outside the file part
   /// of every segment.
   bool read_initial(uint64_t vaddr, void* to, std::size_t bytes) const;
@@ -78,6 +81,7 @@ class ElfFile {
   struct Section {
     uint32_t name = 0;
     uint32_t type = 0;
+    uint64_t address = 0;
     uint64_t offset = 0;
     uint64_t size = 0;
     uint32_t link = 0;
@@ -86,6 +90,7 @@ class ElfFile {
   ElfFile() = default;
   bool read_at(uint64_t offset, void* to, std::size_t bytes) const;
   bool read_header();
+  const Section* find_section(std::string_view name) const;
   void read_sections(uint64_t offset, uint16_t entry_size, uint32_t count, uint32_t names);
   void find_in_table(const Section& symbols, std::span<const std::string_view> names,
                      ElfSymbolType type, std::vector<std::optional<ElfSymbol>>& found) const;

@@ -226,6 +226,9 @@ ProcessStatus parse_status(std::string_view text) {
     const std::string_view key = next_word(line);
     if (key == "Tgid:") status.tgid = number<pid_t>(next_word(line)).value_or(0);
     if (key == "PPid:") status.ppid = number<pid_t>(next_word(line)).value_or(0);
+    if (key == "VmExe:" || key == "VmLib:") {
+      status.code_bytes += number<uint64_t>(next_word(line)).value_or(0) * 1'024;
+    }
     if (key != "NSpid:") continue;
     status.ns_pids.clear();
     while (const auto pid = number<pid_t>(next_word(line))) status.ns_pids.push_back(*pid);

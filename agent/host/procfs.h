@@ -29,6 +29,8 @@ struct ProcessStatus {
   /// The pid in each pid namespace, outermost first; the last is the process's own view. Empty
   /// where the kernel has no NSpid line.
   std::vector<pid_t> ns_pids;
+  /// Executable mappings of all kinds (VmExe + VmLib), which grows when a library is mapped.
+  uint64_t code_bytes = 0;
 };
 
 /// One line of /proc/PID/maps.

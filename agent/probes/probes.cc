@@ -6,7 +6,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <set>
+#include <map>
+#include <optional>
 #include <utility>
 
 #include "base/log.h"
@@ -75,8 +76,6 @@ ls_python_layout to_wire(const stacks::PythonLayout& layout) {
   return row;
 }
 
-uint32_t layout_row(stacks::PythonVersion version) { return version.minor % LS_PYTHON_LAYOUTS; }
-
 ls_verdict_key to_wire(const WaitIdentity& wait) { return {wait.pid, wait.tid}; }
 
 }  // namespace
@@ -85,7 +84,7 @@ ls_verdict_key to_wire(const WaitIdentity& wait) { return {wait.pid, wait.tid}; 
 struct Probes::Loaded {
   AttachedPrograms programs;
   std::unique_ptr<ring_buffer, RingBufferDeleter> events;
-  std::set<uint32_t> known_layouts;
+  std::map<uint32_t, ls_python_layout> known_layouts;  // by row
 
   int fd(const bpf_map* map) const { return bpf_map__fd(map); }
   auto& maps() const { return programs.skeleton->maps; }
@@ -136,16 +135,34 @@ void Probes::poll(int timeout_ms, const std::function<void(const Event&)>& sink)
   sink_ = nullptr;
 }
 
-bool Probes::describe(const stacks::PythonProcess& process) {
-  const uint32_t row = layout_row(process.version);
-  if (loaded_->known_layouts.insert(row).second) {
-    const ls_python_layout layout = to_wire(*process.layout);
+/// Builds are many, and what they say of themselves is theirs to choose: those that differ from
+/// their version share the upper rows, so that they cannot crowd out the others.
+std::optional<uint32_t> Probes::layout_row(const stacks::PythonProcess& process) {
+  const auto equal = [](const ls_python_layout& a, const ls_python_layout& b) {
+    return std::memcmp(&a, &b, sizeof a) == 0;
+  };
+  const ls_python_layout layout = to_wire(*process.layout);
+  const ls_python_layout of_version = to_wire(*stacks::python_layout(process.version));
+  auto& known = loaded_->known_layouts;
+  uint32_t row = process.version.minor % LS_VERSION_LAYOUTS;
+  if (!equal(layout, of_version)) {
+    row = LS_VERSION_LAYOUTS;
+    while (row < LS_PYTHON_LAYOUTS && known.contains(row) && !equal(known.at(row), layout)) ++row;
+    if (row == LS_PYTHON_LAYOUTS) return std::nullopt;
+  }
+  if (known.emplace(row, layout).second) {
     bpf_map_update_elem(loaded_->fd(loaded_->maps().python_layouts), &row, &layout, BPF_ANY);
   }
+  return row;
+}
+
+bool Probes::describe(const stacks::PythonProcess& process) {
+  const auto row = layout_row(process);
+  if (!row) return false;
   ls_process entry{};
   entry.start_boottime_ns = process.start_boot_ns;
   entry.kind = LS_PROCESS_PYTHON;
-  entry.layout = row;
+  entry.layout = *row;
   entry.gil = process.gil_address;
   entry.gc_collecting = process.gc_collecting_address;
   entry.libc = process.libc == stacks::Libc::musl ? LS_LIBC_MUSL : LS_LIBC_OTHER;
@@ -160,8 +177,10 @@ bool Probes::describe(const stacks::PythonProcess& process) {
   return bpf_map_update_elem(loaded_->fd(loaded_->maps().processes), &pid, &entry, BPF_ANY) == 0;
 }
 
-bool Probes::ignore(pid_t pid, uint64_t start_boot_ns) {
+bool Probes::ignore(pid_t pid, uint64_t start_boot_ns, const IgnoredUntil& until) {
   ls_process entry{};
+  entry.code_pages = until.code_pages;
+  entry.look_again_ns = until.look_again_ns;
   entry.start_boottime_ns = start_boot_ns;
   entry.kind = LS_PROCESS_IGNORED;
   const auto key = static_cast<uint32_t>(pid);

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -39,6 +40,13 @@ struct WaitIdentity {
   auto operator<=>(const WaitIdentity&) const = default;
 };
 
+/// When a process that holds no loop is worth another look: at its next wait after `look_again_ns`
+/// at which it has another number of executable pages than these (it mapped a library since).
+struct IgnoredUntil {
+  uint64_t code_pages = 0;
+  uint64_t look_again_ns = ~uint64_t{0};  ///< CLOCK_MONOTONIC
+};
+
 /// The BPF programs and their maps: what the kernel tells, and what it is told. One thread uses
 /// it; destroying it detaches and unloads everything.
 class Probes {
@@ -51,10 +59,11 @@ class Probes {
   /// at once; the rest is collected when the time is up.
   void poll(int timeout_ms, const std::function<void(const Event&)>& sink);
 
-  /// Tells how to walk the stacks of a process. False when the map is full.
+  /// Tells how to walk the stacks of a process. False when a map is full: of processes, or of
+  /// layouts of single builds.
   bool describe(const stacks::PythonProcess& process);
-  /// Its threads need not be announced again.
-  bool ignore(pid_t pid, uint64_t start_boot_ns);
+  /// Its threads need not be announced again, for good or for a while.
+  bool ignore(pid_t pid, uint64_t start_boot_ns, const IgnoredUntil& until = {});
 
   /// What was said of a process that has ended meanwhile is taken back.
   void forget(pid_t pid);
@@ -80,6 +89,7 @@ class Probes {
 
  private:
   struct Loaded;
+  std::optional<uint32_t> layout_row(const stacks::PythonProcess& process);
   Probes(std::unique_ptr<Loaded> loaded, Slots slots);
 
   std::unique_ptr<Loaded> loaded_;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "session/measurement.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <set>
 #include <utility>
@@ -15,6 +17,9 @@ namespace {
 constexpr uint64_t kFirstLookNs = 20'000'000;
 constexpr int kLooks = 4;  // 20, 100, 420 and 1,700 ms after its start
 constexpr std::size_t kMaxYoung = 256;
+// A process that holds no loop is looked at again after 1 s, 2 s, … 64 s, if it has mapped code.
+constexpr uint64_t kLookAgainNs = 1'000'000'000;
+constexpr int kMaxLookDoublings = 6;
 constexpr std::size_t kMaxRecords = 1'000;
 // A loop that is over is kept until its last events and names have arrived.
 constexpr uint64_t kLastEventsNs = 1'500'000'000;
@@ -80,7 +85,12 @@ void Measurement::on(const probes::EventOrigin& origin, const probes::Announced&
     if (stat) probes_.ignore(static_cast<pid_t>(origin.pid), stat->start_boot_ns);
     return;
   }
-  processes_[origin.pid] = Process{};
+  Process process;
+  if (known != processes_.end()) {
+    process.looks = known->second.looks + 1;
+    process.refusal = known->second.refusal;
+  }
+  processes_[origin.pid] = std::move(process);
   ++inspections_;
   resolver_.inspect(origin.pid);
 }
@@ -96,9 +106,12 @@ void Measurement::learn(const Inspected& inspected) {
   Process& process = processes_[inspected.pid];
   const auto pid = static_cast<pid_t>(inspected.pid);
   if (inspected.target) {
+    if (!probes_.describe((*inspected.target)->python)) {
+      refuse(inspected, "too_many_layouts", false);
+      return;
+    }
     process.state = ProcessState::measured;
     process.target = *inspected.target;
-    probes_.describe(process.target->python);
     drop_if_replaced(inspected);
     return;
   }
@@ -106,6 +119,7 @@ void Measurement::learn(const Inspected& inspected) {
   if (inspected.start_boot_ns == 0 || inspected.target.error() == Refusal::process_gone ||
       inspected.target.error() == Refusal::not_initialised) {
     processes_.erase(inspected.pid);  // it is announced again if it still lives
+    probes_.forget(pid);
     return;
   }
   // Of a program that is just starting, no refusal is final: its memory does not hang together yet.
@@ -114,13 +128,23 @@ void Measurement::learn(const Inspected& inspected) {
     return;
   }
   const bool is_other = inspected.target.error() == Refusal::not_python;
+  refuse(inspected, std::string(stacks::token(inspected.target.error())), is_other);
+}
+
+/// It may map an interpreter later. How soon to look again doubles, because compilers at run time
+/// map code all the time.
+void Measurement::refuse(const Inspected& inspected, const std::string& reason, bool is_other) {
+  Process& process = processes_[inspected.pid];
   process.state = is_other ? ProcessState::ignored : ProcessState::refused;
-  process.refusal = std::string(stacks::token(inspected.target.error()));
-  probes_.ignore(pid, inspected.start_boot_ns);
-  if (!is_other) {
-    ++frame_errors_[{"python", process.refusal}];
-    base::log_debug("pid {} is not measured: {}", pid, process.refusal);
+  if (!is_other && process.refusal != reason) {
+    ++frame_errors_[{"python", reason}];
+    base::log_debug("pid {} is not measured: {}", inspected.pid, reason);
   }
+  process.refusal = reason;
+  static const auto page_bytes = static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
+  const uint64_t delay_ns = kLookAgainNs << std::min(process.looks, kMaxLookDoublings);
+  probes_.ignore(static_cast<pid_t>(inspected.pid), inspected.start_boot_ns,
+                 {inspected.code_bytes / page_bytes, clock_.monotonic_ns() + delay_ns});
   drop_if_replaced(inspected);
 }
 

@@ -45,6 +45,7 @@ class Measurement {
   struct Process {
     ProcessState state = ProcessState::asked;
     std::string refusal;  // its token
+    int looks = 0;        // before this one
     TargetPtr target;
   };
   struct Young {  // a program that was just started
@@ -69,6 +70,7 @@ class Measurement {
   void on(const probes::EventOrigin& origin, const probes::ProcessExeced&);
   void on(Inspected&& inspected);
   void learn(const Inspected& inspected);
+  void refuse(const Inspected& inspected, const std::string& reason, bool is_other);
   void drop_if_replaced(const Inspected& inspected);
   void on(Resolved&& resolved);
   void on(Scanned&& scanned);

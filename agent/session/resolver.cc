@@ -29,24 +29,30 @@ class Resolver::Worker {
         transparent_(options_.transparent_functions.begin(), options_.transparent_functions.end()),
         inspector_(procfs) {}
 
-  Inspected inspect(uint32_t pid) {
-    const auto stat = procfs_.stat(static_cast<pid_t>(pid));
-    if (!stat) return {pid, 0, {}, tl::unexpected(stacks::PythonRefusal::process_gone), {}};
-    std::string exe = procfs_.exe(static_cast<pid_t>(pid)).value_or(std::string());
-    auto python = inspector_.inspect(static_cast<pid_t>(pid));
+  Inspected inspect(uint32_t id) {
+    const auto pid = static_cast<pid_t>(id);
+    Inspected inspected{id, 0, {}, 0, tl::unexpected(stacks::PythonRefusal::process_gone), {}};
+    const auto stat = procfs_.stat(pid);
+    if (!stat) return inspected;
+    inspected.start_boot_ns = stat->start_boot_ns;
+    inspected.exe = procfs_.exe(pid).value_or(std::string());
+    inspected.code_bytes = procfs_.status(pid).value_or(host::ProcessStatus()).code_bytes;
+    auto python = inspector_.inspect(pid);
     if (!python) {
-      return {pid, stat->start_boot_ns, std::move(exe), tl::unexpected(python.error()), {}};
+      inspected.target = tl::unexpected(python.error());
+      return inspected;
     }
     auto target = std::make_shared<Target>();
     target->runtime = fmt::format("cpython{}.{}", python->version.major, python->version.minor);
     target->python = std::move(*python);
-    target->labels = read_labels(procfs_, static_cast<pid_t>(pid));
+    target->labels = read_labels(procfs_, pid);
     if (readers_.size() >= kMaxReaders) readers_.clear();
     readers_.insert_or_assign(
-        pid, std::make_unique<ProcessReader>(procfs_, target, options_.application_packages,
-                                             transparent_));
-    return {pid, stat->start_boot_ns, std::move(exe), TargetPtr(target),
-            sight_loops(procfs_, clock_, *readers_.at(pid))};
+        id, std::make_unique<ProcessReader>(procfs_, target, options_.application_packages,
+                                            transparent_));
+    inspected.target = TargetPtr(target);
+    inspected.loops = sight_loops(procfs_, clock_, *readers_.at(id));
+    return inspected;
   }
 
   Resolved resolve(const Resolve& request) {

@@ -37,6 +37,7 @@ struct Inspected {
   uint32_t pid = 0;
   uint64_t start_boot_ns = 0;  ///< 0: the process is gone
   std::string exe;             ///< its executable before it was inspected
+  uint64_t code_bytes = 0;     ///< of executable mappings before it was inspected
   tl::expected<TargetPtr, stacks::PythonRefusal> target;
   std::vector<SightedLoop> loops;  ///< that it had already
 };

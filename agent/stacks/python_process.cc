@@ -9,9 +9,11 @@
 #include <cstring>
 #include <set>
 #include <span>
+#include <unordered_map>
 #include <utility>
 
 #include "host/elf.h"
+#include "stacks/python_debug_offsets.h"
 #include "stacks/python_walker.h"
 
 namespace loopstall::stacks {
@@ -21,9 +23,12 @@ struct PythonInspector::Binary {
   uint64_t runtime = 0;
   uint64_t code_type = 0;
   uint32_t version_hex = 0;
+  PythonVersion version;  ///< {0, 0} when nothing in the file tells it
   uint16_t machine = 0;
   bool free_threaded = false;
   bool trace_refs = false;
+  bool unknown_layout = false;                     ///< it says that it is none that we can read
+  std::shared_ptr<const PythonLayout> own_layout;  ///< null: the table's holds
   std::vector<host::ElfSegment> segments;
 };
 
@@ -40,6 +45,7 @@ constexpr std::size_t kMaxInterpreters = 64;
 constexpr std::size_t kMaxThreads = 4'096;
 // A running thread's frames can be torn while they are read.
 constexpr int kWalkTries = 3;
+constexpr int kCheckTries = 5;
 constexpr std::size_t kMaxCheckedThreads = 64;
 
 std::string_view base_name(std::string_view path) {
@@ -107,29 +113,56 @@ std::string stdlib_directory(const std::vector<host::Mapping>& maps, const std::
   return binary.substr(0, binary.size() - program.size()) + "/lib/" + leaf;
 }
 
-/// The start of _Py_DebugOffsets, which opens _PyRuntime from 3.13 on (pycore_runtime.h).
-bool says_free_threaded(const host::ElfFile& file, uint64_t runtime) {
-  struct {
-    std::array<char, 8> cookie;
-    uint64_t version;
-    uint64_t free_threaded;
-  } head;
-  constexpr std::string_view kCookie = "xdebugpy";
-  return file.read_initial(runtime, &head, sizeof head) &&
-         std::string_view(head.cookie.data(), head.cookie.size()) == kCookie &&
-         head.free_threaded != 0;
+constexpr PythonVersion version_of(uint32_t hex) {
+  return {static_cast<uint16_t>(hex >> 24), static_cast<uint16_t>((hex >> 16) & 0xff)};
 }
 
-/// Some thread's pthread slot holds that very thread's state: key, slot rule and lists all fit.
+/// Of a file without Py_Version, which 3.11 brought: by the functions that each version brought.
+PythonVersion version_by_functions(const host::ElfFile& file) {
+  constexpr std::array<std::string_view, 3> kFunctions = {"Py_NewRef", "PyFrame_GetCode",
+                                                          "PyCode_NewWithPosOnlyArgs"};
+  const auto found = file.definitions(kFunctions, host::ElfSymbolType::function);
+  if (found[0]) return {3, 10};
+  if (found[1]) return {3, 9};
+  if (found[2]) return {3, 8};
+  return {};
+}
+
+/// The bytes that _PyRuntime begins with; fewer where the file has no more.
+std::vector<std::byte> start_of_runtime(const host::ElfFile& file, uint64_t runtime) {
+  std::vector<std::byte> data(kDebugOffsetsBytes);
+  // That of 3.13 is shorter, and may end its segment.
+  for (const std::size_t bytes : {kDebugOffsetsBytes, kDebugOffsetsBytes313}) {
+    data.resize(bytes);
+    if (file.read_initial(runtime, data.data(), data.size())) return data;
+  }
+  return {};
+}
+
+/// What a thread's pthread slot holds; 0 when it is empty or cannot be read.
+uint64_t slot_value(const MemoryReader& memory, const ThreadSlot& slot, uint64_t base) {
+  if (slot.dereference != 0) {
+    base = memory.value<uint64_t>(base + slot.pointer_offset).value_or(0);
+  }
+  return memory.value<uint64_t>(base + slot.slot_offset).value_or(0);
+}
+
+/// Key, slot rule and lists all fit: each thread's slot holds a state that is in the interpreters'
+/// lists and is that thread's own. An empty slot is one of a thread that starts, or that ended and
+/// left its state behind; some slot must hold something.
 bool slots_fit(const MemoryReader& memory, const PythonProcess& process,
                const std::vector<PythonThread>& threads) {
-  return std::any_of(threads.begin(), threads.end(), [&](const PythonThread& thread) {
-    uint64_t base = thread.thread_id;
-    if (process.thread_slot.dereference != 0) {
-      base = memory.value<uint64_t>(base + process.thread_slot.pointer_offset).value_or(0);
-    }
-    return memory.value<uint64_t>(base + process.thread_slot.slot_offset) == thread.tstate;
-  });
+  std::unordered_map<uint64_t, uint64_t> thread_of_state;
+  for (const PythonThread& thread : threads) thread_of_state[thread.tstate] = thread.thread_id;
+  bool any = false;
+  for (const PythonThread& thread : threads) {
+    const uint64_t state = slot_value(memory, process.thread_slot, thread.thread_id);
+    if (state == 0) continue;
+    const auto found = thread_of_state.find(state);
+    if (found == thread_of_state.end() || found->second != thread.thread_id) return false;
+    any = true;
+  }
+  return any;
 }
 
 /// Some thread's innermost frame is a frame, if any thread runs Python code at all.
@@ -183,11 +216,14 @@ tl::expected<PythonProcess, PythonRefusal> read_runtime(const MemoryReader& memo
     process.gc_collecting_address = *interpreter + layout.interpreter.gc_collecting;
   }
 
-  const auto threads = python_threads(memory, process);
-  if (!slots_fit(memory, process, threads) || !frames_fit(memory, process, threads)) {
-    return Refused(PythonRefusal::self_check_failed);
+  // Threads start and end while they are looked at.
+  for (int attempt = 0; attempt < kCheckTries; ++attempt) {
+    const auto threads = python_threads(memory, process);
+    if (slots_fit(memory, process, threads) && frames_fit(memory, process, threads)) {
+      return process;
+    }
   }
-  return process;
+  return Refused(PythonRefusal::self_check_failed);
 }
 
 }  // namespace
@@ -208,6 +244,8 @@ std::string_view token(PythonRefusal refusal) {
       return "unknown_version";
     case PythonRefusal::unsupported_version:
       return "unsupported_version";
+    case PythonRefusal::unknown_layout:
+      return "unknown_layout";
     case PythonRefusal::free_threaded:
       return "free_threaded";
     case PythonRefusal::debug_build:
@@ -233,22 +271,42 @@ PythonInspector::PythonInspector(const host::Procfs& procfs, OpenMemory open_mem
   }
 }
 
+/// What the build says of itself comes before what the table says of its version.
+void PythonInspector::read_debug_offsets(std::span<const std::byte> data, Binary& binary) {
+  if (const auto head = debug_offsets_head(data)) {
+    if (binary.version_hex == 0) binary.version_hex = head->version_hex;
+    binary.free_threaded = head->free_threaded;
+  }
+  if (binary.version_hex != 0) binary.version = version_of(binary.version_hex);
+  const PythonLayout* table = python_layout(binary.version);
+  if (table == nullptr || binary.free_threaded) return;
+  const auto own = layout_from_debug_offsets(data, *table);
+  if (own) {
+    binary.own_layout = std::make_shared<const PythonLayout>(*own);
+  } else {
+    binary.unknown_layout = own.error() == DebugOffsetsFault::not_known;
+  }
+}
+
 std::shared_ptr<const PythonInspector::Binary> PythonInspector::parse(host::TargetFile file) {
   ++files_parsed_;
   const auto elf = host::ElfFile::from(std::move(file.fd), std::move(file.name));
   if (!elf) return nullptr;
   constexpr std::array<std::string_view, 3> kObjects = {"_PyRuntime", "PyCode_Type", "Py_Version"};
   const auto found = elf->definitions(kObjects, host::ElfSymbolType::object);
+  // A stripped program still has the section, which holds nothing else (3.11 and later).
+  const auto section = elf->section_address(".PyRuntime");
   bytes_parsed_ += elf->bytes_read();
-  if (!found[0]) return nullptr;
+  if (!found[0] && !section) return nullptr;
   Binary binary;
-  binary.runtime = found[0]->value;
+  binary.runtime = found[0] ? found[0]->value : *section;
   if (found[1]) binary.code_type = found[1]->value;
   if (found[2]) {
     elf->read_initial(found[2]->value, &binary.version_hex, sizeof binary.version_hex);
   }
   binary.machine = elf->machine();
-  binary.free_threaded = says_free_threaded(*elf, binary.runtime);
+  if (binary.version_hex == 0) binary.version = version_by_functions(*elf);
+  read_debug_offsets(start_of_runtime(*elf, binary.runtime), binary);
   // Only builds with Py_TRACE_REFS have it (Objects/object.c, up to 3.12).
   constexpr std::string_view kTraceRefs = "_Py_AddToAllObjects";
   binary.trace_refs =
@@ -272,12 +330,13 @@ tl::expected<PythonProcess, PythonRefusal> PythonInspector::describe(const Binar
   if (binary.trace_refs) return Refused(PythonRefusal::debug_build);
   process.binary = mapping.path;
   process.version_hex = binary.version_hex;
-  process.version = {static_cast<uint16_t>(binary.version_hex >> 24),
-                     static_cast<uint16_t>((binary.version_hex >> 16) & 0xff)};
-  if (binary.version_hex == 0) process.version = version_in_name(mapping.path);
+  process.version = binary.version;
+  if (process.version == PythonVersion{}) process.version = version_in_name(mapping.path);
   if (process.version == PythonVersion{}) return Refused(PythonRefusal::unknown_version);
-  process.layout = python_layout(process.version);
+  process.own_layout = binary.own_layout;
+  process.layout = process.own_layout ? process.own_layout.get() : python_layout(process.version);
   if (process.layout == nullptr) return Refused(PythonRefusal::unsupported_version);
+  if (binary.unknown_layout) return Refused(PythonRefusal::unknown_layout);
   if (process.libc == Libc::unknown) return Refused(PythonRefusal::unknown_libc);
   const auto bias = host::load_bias(binary.segments, mapping.start, mapping.offset);
   if (!bias) return Refused(PythonRefusal::self_check_failed);
@@ -358,6 +417,10 @@ std::vector<PythonThread> python_threads(const MemoryReader& memory, const Pytho
       if (layout.thread.native_thread_id != PythonLayout::kAbsent) {
         thread.native_thread_id =
             memory.value<uint64_t>(tstate + layout.thread.native_thread_id).value_or(0);
+      } else if (process.libc == Libc::glibc) {
+        // nptl/descr.h, struct pthread: `tid`, x86-64, where gdb's libthread_db reads it too.
+        constexpr uint64_t kTid = 0x2d0;
+        thread.native_thread_id = memory.value<uint32_t>(*thread_id + kTid).value_or(0);
       }
       threads.push_back(thread);
       tstate = memory.value<uint64_t>(tstate + layout.thread.next).value_or(0);

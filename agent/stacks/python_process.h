@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <tl/expected.hpp>
@@ -26,7 +27,8 @@ struct PythonProcess {
   uint64_t start_boot_ns = 0;  ///< with pid: identity
   PythonVersion version;
   uint32_t version_hex = 0;              ///< PY_VERSION_HEX; 0 when only major and minor are known
-  const PythonLayout* layout = nullptr;  ///< never null; static
+  const PythonLayout* layout = nullptr;  ///< never null; `own_layout`, or static
+  std::shared_ptr<const PythonLayout> own_layout;  ///< as this very build says; null before 3.13
   Libc libc = Libc::unknown;
   uint64_t runtime_address = 0;        ///< of _PyRuntime
   uint64_t interpreter_address = 0;    ///< the first interpreter's state
@@ -49,6 +51,7 @@ enum class PythonRefusal : uint8_t {
   no_runtime_symbol,  ///< it is named like Python, but nothing defines _PyRuntime
   unknown_version,
   unsupported_version,
+  unknown_layout,  ///< the build says that it keeps things where our readers do not look
   free_threaded,
   debug_build,          ///< Py_TRACE_REFS: every object is larger
   unsupported_machine,  ///< the layouts are those of x86-64
@@ -61,7 +64,8 @@ enum class PythonRefusal : uint8_t {
 /// The stable label value, as in `reason="self_check_failed"`.
 std::string_view token(PythonRefusal refusal);
 
-/// Finds CPython in processes by content: a mapped file that defines the object `_PyRuntime`.
+/// Finds CPython in processes by content: a mapped file that defines the object `_PyRuntime` or has
+/// a section `.PyRuntime`, whatever it is called.
 /// What files are is remembered by their identity, so many processes of one binary cost one parse.
 /// Owned and used by one thread (a worker: it opens files of targets, which may hang).
 class PythonInspector {
@@ -82,6 +86,7 @@ class PythonInspector {
   /// Null if the file is no Python.
   std::shared_ptr<const Binary> binary(host::TargetFile file);
   std::shared_ptr<const Binary> parse(host::TargetFile file);
+  static void read_debug_offsets(std::span<const std::byte> data, Binary& binary);
   base::Result<host::TargetFile> open_candidate(pid_t pid, const host::Mapping& mapping) const;
   tl::expected<PythonProcess, PythonRefusal> describe(const Binary& binary,
                                                       const host::Mapping& mapping,
@@ -98,8 +103,10 @@ class PythonInspector {
 struct PythonThread {
   uint64_t tstate = 0;
   uint64_t interpreter = 0;
-  uint64_t thread_id = 0;         ///< pthread_self(): the thread's fsbase
-  uint64_t native_thread_id = 0;  ///< tid in the process's own pid namespace; 0 before 3.11
+  uint64_t thread_id = 0;  ///< pthread_self(): the thread's fsbase
+  /// Tid in the process's own pid namespace; 0 where it is not known (musl before 3.11).
+  /// Before 3.11 it is the C library's word: check that the process has such a thread.
+  uint64_t native_thread_id = 0;
 };
 
 /// All threads of all interpreters, at most 4,096; newest first within an interpreter. Empty when

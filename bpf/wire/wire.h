@@ -233,7 +233,7 @@ enum ls_loop_end { LS_END_CLOSED, LS_END_EXEC, LS_END_EXIT };
 
 /* ---- what user space tells the programs ------------------------------------------------------ */
 
-/* Offsets of one CPython minor version, in bytes; a row of the map python_layouts. */
+/* Offsets of one CPython minor version, or of one build, in bytes; a row of python_layouts. */
 struct ls_python_layout {
 	__u32 tstate_top_frame;
 	__u32 top_frame_is_indirect; /* the top frame is at *(tstate + tstate_top_frame) + cframe_current_frame */
@@ -262,7 +262,9 @@ struct ls_python_layout {
 
 enum ls_instruction_kind { LS_LASTI_BYTES, LS_LASTI_UNITS, LS_INSTRUCTION_POINTER };
 
-#define LS_PYTHON_LAYOUTS 16
+/* The rows below this are the versions' own, by minor number; above are those of single builds. */
+#define LS_VERSION_LAYOUTS 16
+#define LS_PYTHON_LAYOUTS 64
 
 enum ls_process_kind { LS_PROCESS_IGNORED = 1, LS_PROCESS_PYTHON };
 
@@ -278,8 +280,11 @@ struct ls_process {
 	__u32 thread_slot_index_bytes; /* added after the indirection */
 	__u32 libc;   /* enum ls_libc */
 	__u32 reserved;
+	/* IGNORED: it is announced again after look_again_ns if it has mapped other code since. */
+	__u64 code_pages;
+	__u64 look_again_ns;
 };
-LS_ASSERT(sizeof(struct ls_process) == 56);
+LS_ASSERT(sizeof(struct ls_process) == 72);
 
 enum ls_libc { LS_LIBC_OTHER, LS_LIBC_MUSL };
 

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What all victims share: arguments, the conversation with the test, and the truth log.
 
-A victim is a small real asyncio program with a known stall. It talks over its standard streams:
+A victim is a small real asyncio program with a known stall. This file runs on every Python from 3.8
+on, so that victims can. It talks over its standard streams:
 
   victim -> {"ready": true, "pid": 1, "port": 2}  its loop serves a listening socket
   test   -> go                                    the agent has found the loop
@@ -85,7 +86,7 @@ class Victim:
         self._truth_path = arguments.truth
         self._truth = []
         self._last_hold = None
-        self._words = asyncio.Queue()
+        self._words = None  # a queue, which before 3.10 is of the loop in which it is made
         self._watch_beat = arguments.heartbeat
         self._worst_beat_ns = 0
         self.work_started_ns = 0
@@ -142,6 +143,7 @@ class Victim:
 
     async def serve_until_told(self):
         """Listens, says so, and waits for "go"."""
+        self._words = asyncio.Queue()
         server = await asyncio.start_server(_answer, "127.0.0.1", 0)
         asyncio.get_running_loop().add_reader(sys.stdin.fileno(), self._read_words)
         self.say(ready=True, pid=os.getpid(), port=server.sockets[0].getsockname()[1])
@@ -152,7 +154,7 @@ class Victim:
         """Writes the truth, says so, and idles (as an idle service does) until told to end."""
         self._truth.append({"kind": "end", "start_ns": self.work_started_ns,
                             "end_ns": time.monotonic_ns(), "worst_beat_ns": self._worst_beat_ns})
-        await asyncio.to_thread(self._write_truth)
+        await asyncio.get_running_loop().run_in_executor(None, self._write_truth)
         holds = sum(1 for line in self._truth if line["kind"] == "hold")
         self.say(done=True, holds=holds, worst_beat_ns=self._worst_beat_ns)
         await self.hear("end")

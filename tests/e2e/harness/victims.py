@@ -61,13 +61,13 @@ class Victim(Talker):
     """One run of a case of tests/victims; see victim.py for the conversation."""
 
     def __init__(self, script, case, loop, form, holds, options=None, cgroup=None, heartbeat=False,
-                 gap=0.01):
+                 gap=0.01, python=(PYTHON,), environment=None):
         self._truth = tempfile.NamedTemporaryFile(prefix="loopstall-truth-")
-        command = [PYTHON, str(VICTIMS / script), "--case", case, "--loop", loop, "--form", form,
+        command = [*python, str(VICTIMS / script), "--case", case, "--loop", loop, "--form", form,
                    "--holds", str(holds), "--gap", str(gap), "--truth", self._truth.name]
         for name, value in (options or {}).items():
             command += ["--option", f"{name}={value}"]
-        super().__init__(command + (["--heartbeat"] if heartbeat else []), cgroup)
+        super().__init__(command + (["--heartbeat"] if heartbeat else []), cgroup, environment)
 
     def truth(self):
         with open(self._truth.name, encoding="utf-8") as log:
