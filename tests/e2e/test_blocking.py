@@ -19,22 +19,8 @@ pytestmark = pytest.mark.usefixtures("privileged")
 
 @pytest.fixture(scope="session")
 def run_of(request, agent):
-    """run_of(case, loop, form): the Run, made at the first call. Cases that sleep run under both
-    loops at once."""
-    runs = {}
-
-    def get(case, loop, form):
-        if (case, loop, form) not in runs:
-            loops = running.LOOPS if case.sleeps else (loop,)
-            options = running.options_of(case, *(
-                lambda name=name: request.getfixturevalue(name)
-                for name in ("peers", "dsn", "scratch")))
-            cgroup = request.getfixturevalue("slow_disk") if case.throttled else None
-            for ran, run in running.run_together(case, loops, form, options, agent, cgroup).items():
-                runs[case, ran, form] = run
-        return runs[case, loop, form]
-
-    return get
+    waiting = [case for case in CASES if case.sleeps]
+    return running.Once(request, [waiting], agent)
 
 
 each_case = pytest.mark.parametrize("case", CASES, ids=str)

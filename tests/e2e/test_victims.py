@@ -13,17 +13,15 @@ ALL = [*CASES, TWO_FUNCTIONS]
 ROUNDS = 12
 
 
-def run(request, case, loop_kind, form):
-    options = running.options_of(case, *(
-        lambda name=name: request.getfixturevalue(name) for name in ("peers", "dsn", "scratch")))
-    cgroup = request.getfixturevalue("slow_disk") if case.throttled else None
-    return running.run_together(case, [loop_kind], form, options, cgroup=cgroup, heartbeat=True,
-                                holds=ROUNDS)[loop_kind]
+@pytest.fixture(scope="session")
+def run_of(request):
+    waiting = [case for case in ALL if case.sleeps]
+    return running.Once(request, [[case] for case in waiting], heartbeat=True, holds=ROUNDS)
 
 
 @pytest.mark.parametrize("case", ALL, ids=str)
-def test_broken_victim_holds_the_loop(request, case, loop_kind):
-    broken = run(request, case, loop_kind, "broken")
+def test_broken_victim_holds_the_loop(run_of, case, loop_kind):
+    broken = run_of(case, loop_kind, "broken")
     assert len(broken.holds) == ROUNDS
     assert {hold["function"] for hold in broken.holds} == {case.function}
     assert {hold["file"] for hold in broken.holds} == {case.script}
@@ -35,16 +33,16 @@ def test_broken_victim_holds_the_loop(request, case, loop_kind):
 
 
 @pytest.mark.parametrize("case", ALL, ids=str)
-def test_mended_victim_does_not(request, case, loop_kind):
-    mended = run(request, case, loop_kind, "mended")
+def test_mended_victim_does_not(run_of, case, loop_kind):
+    mended = run_of(case, loop_kind, "mended")
     assert mended.holds == []
     assert mended.worst_beat_ns < running.HOLD_NS
 
 
 @pytest.mark.parametrize("case", [case for case in ALL if case.cpu or case.causes == ("sleep",)],
                          ids=str)
-def test_cpu_time_is_what_the_case_says(request, case, loop_kind):
-    broken = run(request, case, loop_kind, "broken")
+def test_cpu_time_is_what_the_case_says(run_of, case, loop_kind):
+    broken = run_of(case, loop_kind, "broken")
     ran_ns = sum(hold["end_ns"] - hold["start_ns"] - hold["runqueue_ns"] for hold in broken.holds)
     share = sum(hold["cpu_ns"] for hold in broken.holds) / ran_ns
     low, high = {"pure": (0.97, 1.005), "mixed": (0.2, 0.8), "": (0, 0.25)}[case.cpu]
@@ -52,8 +50,8 @@ def test_cpu_time_is_what_the_case_says(request, case, loop_kind):
 
 
 @pytest.mark.parametrize("name", ["cold_read", "fsync", "cold_mmap"])
-def test_cold_victims_wait_for_the_disk(request, name, loop_kind):
+def test_cold_victims_wait_for_the_disk(run_of, name, loop_kind):
     case = next(case for case in CASES if case.name == name)
-    broken = run(request, case, loop_kind, "broken")
+    broken = run_of(case, loop_kind, "broken")
     for hold in broken.long_holds():
         assert hold["cpu_ns"] < 0.5 * (hold["end_ns"] - hold["start_ns"])

@@ -17,8 +17,9 @@ class Case:
     syscall: str = ""     # the system call that the record must name
     needs: tuple = ()     # options of the victim: log_server, byte_peer, dsn, file
     throttled: bool = False  # runs in the cgroup whose disk is slow
-    sleeps: bool = True   # leaves the CPU to others, so both loops can run at once
+    sleeps: bool = True   # leaves the CPU to others, so victims can run at once
     holds: int = 100
+    mended_rounds: int = 30
 
     def __str__(self):
         return self.name
@@ -38,7 +39,7 @@ CASES = [
     Case("compute.py",   "pillow",         "compress_image",   "upload",        ("cpu",),
          cpu="pure", sleeps=False),
     Case("compute.py",   "json_body",      "import_orders",    "import_orders", ("cpu",),
-         cpu="pure", sleeps=False, holds=50),
+         cpu="pure", sleeps=False, holds=50, mended_rounds=10),
     Case("compute.py",   "mixed",          "score_and_wait",   "rank",          ("cpu", "sleep"),
          cpu="mixed", sleeps=False),
     Case("files.py",     "cold_read",      "load_model",       "predict",       ("file",),

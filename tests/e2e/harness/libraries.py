@@ -20,6 +20,7 @@ class Library:
     script: str = "sync_clients.py"
     entry: str = "endpoint"
     holds: int = 16
+    mended_rounds: int = 16
     sleeps: bool = True  # leaves the CPU to others, so that all of them can run at once
 
     def __str__(self):

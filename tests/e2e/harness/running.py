@@ -12,7 +12,6 @@ from .victims import Victim
 
 LOOPS = ("asyncio", "uvloop")
 HOLD_NS = 20_000_000  # the issue's "hold of 20 ms or more", and the agents' threshold
-MENDED_ROUNDS = 30
 FILE_BYTES = {"cold_read": 8, "fsync": 1, "cold_mmap": 8, "warm_read": 960}
 
 
@@ -28,7 +27,7 @@ class Run:
     change: Change = None
     before: dict = None   # the service in /api/v1/loops when the work began and when it was over
     after: dict = None
-    seconds: float = 0
+    seconds: float = 0  # that the work took
 
     def long_holds(self):
         return [hold for hold in self.holds if hold["end_ns"] - hold["start_ns"] >= HOLD_NS]
@@ -47,51 +46,87 @@ def options_of(case, peers, dsn, scratch):
     return options
 
 
-def run_together(case, loops, form, options, agent=None, cgroup=None, heartbeat=False, holds=None,
-                 idle_first=0):
-    """Runs the case under each of the loops at once. Returns {loop: Run}. idle_first: seconds
-    between the agent's first word of the loop and the first look at its account."""
-    rounds = holds or (case.holds if form == "broken" else min(case.holds, MENDED_ROUNDS))
-    with contextlib.ExitStack() as alive:
-        victims = {loop: alive.enter_context(Victim(case.script, case.name, loop, form, rounds,
-                                                    options, cgroup, heartbeat)) for loop in loops}
-        return _run(dict.fromkeys(loops, case), victims, agent, idle_first)
+def run_together(case, loops, form, options, agent=None, **how):
+    """Runs the case under each of the loops at once. Returns {loop: Run}. how: of run_at_once."""
+    runs = run_at_once([(case, loop) for loop in loops], form, {case: options}, agent, **how)
+    return {loop: run for (_, loop), run in runs.items()}
 
 
 def run_side_by_side(cases, form, options, agent=None):
     """Runs cases that sleep, each under its own loop, all at once. Returns {name: Run}."""
+    runs = run_at_once([(case, case.loop) for case in cases], form, dict.fromkeys(cases, options),
+                       agent)
+    return {case.name: run for (case, _), run in runs.items()}
+
+
+def run_at_once(starts, form, options, agent=None, cgroup=None, heartbeat=False, holds=None,
+                idle_first=0):
+    """Runs victims at once, one for each (case, loop) of starts. Returns {(case, loop): Run}.
+    options: {case: its options}; holds: the rounds of each, where it is not the case's own number;
+    idle_first: seconds between the agent's first word of the loops and the first look at their
+    accounts."""
     with contextlib.ExitStack() as alive:
-        victims = {case.name: alive.enter_context(Victim(
-            case.script, case.name, case.loop, form, case.holds, options)) for case in cases}
-        return _run({case.name: case for case in cases}, victims, agent)
-
-
-def _run(cases, victims, agent, idle_first=0):
-    """Takes the victims, by any key, through their conversation. Returns {key: Run}."""
-    for victim in victims.values():
-        victim.hear("ready")
-    if agent:
+        victims = {}
+        for case, loop in starts:
+            rounds = holds or (case.holds if form == "broken" else
+                               min(case.holds, case.mended_rounds))
+            victims[case, loop] = alive.enter_context(Victim(
+                case.script, case.name, loop, form, rounds, options[case], cgroup, heartbeat))
         for victim in victims.values():
-            agent.wait_for_loop(victim.pid)
-    time.sleep(idle_first)
-    before = _look(agent, victims)
-    started = time.monotonic()
-    for victim in victims.values():
-        victim.tell("go")
-    runs = {}
-    for key, victim in victims.items():
-        done = victim.hear("done", 180)
-        holds = [line for line in victim.truth() if line["kind"] == "hold"]
-        runs[key] = Run(cases[key], victim.pid, holds, done["worst_beat_ns"])
-    if agent:
-        _collect(agent, victims, runs, before, started)
+            victim.hear("ready")
+        if agent:
+            for victim in victims.values():
+                agent.wait_for_loop(victim.pid)
+        time.sleep(idle_first)
+        before = _look(agent, victims)
+        for victim in victims.values():
+            victim.tell("go")
+        runs = {}
+        for (case, loop), victim in victims.items():
+            done = victim.hear("done", 180)
+            truth = victim.truth()
+            logged = [line for line in truth if line["kind"] == "hold"]
+            seconds = (truth[-1]["end_ns"] - truth[-1]["start_ns"]) / 1e9
+            runs[case, loop] = Run(case, victim.pid, logged, done["worst_beat_ns"], seconds=seconds)
+        if agent:
+            _collect(agent, victims, runs, before)
     return runs
+
+
+class Once:
+    """Runs each case once in each form, at the first question for it. It runs at once with both
+    loops' victims of all cases of its company; companies: lists of cases that leave the CPU to each
+    other."""
+
+    def __init__(self, request, companies, agent=None, **how):
+        """request: asked for the fixtures of what the cases need; how: of run_at_once."""
+        self._request = request
+        self._companies = {case: company for company in companies for case in company}
+        self._agent = agent
+        self._how = how
+        self._runs = {}
+
+    def __call__(self, case, loop, form):
+        if (case, loop, form) not in self._runs:
+            company = self._companies.get(case)
+            starts = [(case, loop)] if not company else [
+                (other, kind) for other in company for kind in LOOPS]
+            options = {other: options_of(other, *(self._fixture(name) for name in (
+                "peers", "dsn", "scratch"))) for other, _ in starts}
+            cgroup = self._fixture("slow_disk")() if case.throttled else None
+            for (other, kind), run in run_at_once(starts, form, options, self._agent, cgroup,
+                                                  **self._how).items():
+                self._runs[other, kind, form] = run
+        return self._runs[case, loop, form]
+
+    def _fixture(self, name):
+        return lambda: self._request.getfixturevalue(name)
 
 
 def _look(agent, victims):
     if not agent:
         return None
-    services = {loop: _service(agent, victim.pid) for loop, victim in victims.items()}
+    services = {key: _service(agent, victim.pid) for key, victim in victims.items()}
     return agent.scrape(), services
 
 
@@ -104,14 +139,13 @@ def _service(agent, pid):
     raise AssertionError(f"process {pid} is no longer listed")
 
 
-def _collect(agent, victims, runs, before, started):
+def _collect(agent, victims, runs, before):
     with contextlib.suppress(AssertionError):  # missing records are the tests' to report
         waiting.until(lambda: all(len(agent.records(run.pid)) >= len(run.long_holds())
                                   for run in runs.values()), 3, "every hold has its record")
     time.sleep(1.2)  # what was sent last has been drained and published
     scrape, services = _look(agent, victims)
-    for loop, run in runs.items():
+    for key, run in runs.items():
         run.records = agent.records(run.pid)
         run.change = Change(before[0], scrape)
-        run.before, run.after = before[1][loop], services[loop]
-        run.seconds = time.monotonic() - started
+        run.before, run.after = before[1][key], services[key]
