@@ -10,8 +10,13 @@ import subprocess
 
 from .paths import PYTHON, REPOSITORY
 
-# minor version -> how it is come by; "fetched" ones are unpacked by scripts/fetch-suite
-FETCHED = {"3.13": ("trixie", "python3.13"), "3.14": ("sid", "python3.14")}
+# Unpacked by scripts/fetch-suite.
+FETCHED = {
+    "trixie-3.13": ("trixie", "python3.13"),
+    "sid-3.14": ("sid", "python3.14"),
+    "sid-3.15": ("sid", "python3.15"),
+}
+REFUSED = ("sid-3.15",)
 PYENV_MINORS = ("3.8", "3.9", "3.10", "3.11", "3.12", "3.13", "3.14")
 
 
@@ -56,18 +61,18 @@ def fetch(suite, *packages):
     return pathlib.Path(result.stdout.strip())
 
 
-def _fetched(minor):
+def _fetched(source):
     """In a root of its own, as in a container."""
-    suite, package = FETCHED[minor]
+    suite, package = FETCHED[source]
     root = fetch(suite, package)
     version = re.search(rf"^{package}_([0-9.]+)", (root / ".packages").read_text(),
                         re.MULTILINE).group(1)
-    return Python(f"{suite}-{version}", (str(root / "enter"), f"/usr/bin/{package}"),
+    return Python(source.replace(re.search(r"3\.\d+", source).group(), version), (str(root / "enter"), f"/usr/bin/{package}"),
                   (("BIND", f"{REPOSITORY}/tests"),))
 
 
 SOURCES = ("debian", *(f"pyenv-{minor}" for minor in PYENV_MINORS),
-           *(f"{suite}-{minor}" for minor, (suite, _) in FETCHED.items()))
+           *(source for source in FETCHED if source not in REFUSED))
 
 
 @functools.lru_cache(maxsize=None)
@@ -75,5 +80,6 @@ def get(source):
     """The Python of one of SOURCES; raises Missing."""
     if source == "debian":
         return Python(f"debian-{version_of(PYTHON)}", (PYTHON,))
-    where, minor = source.split("-")
-    return _pyenv(minor) if where == "pyenv" else _fetched(minor)
+    if source in FETCHED:
+        return _fetched(source)
+    return _pyenv(source.partition("-")[2])
