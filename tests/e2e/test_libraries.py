@@ -11,21 +11,24 @@ import statistics
 import pytest
 
 from harness import matching, running, servers
-from harness.libraries import CLIENTS, LIBRARIES
+from harness.libraries import CLIENTS, COUNTERPARTS, FILES, LIBRARIES
+from harness.resources import MEGABYTE, write_file
 
 # What keeps a loop from running that is the code's own doing: not the CPU, nor the wait for one.
 BLOCKING = {"sleep", "network", "file", "pipe", "lock", "process"}
 MOST_OCCUPANCY = 0.05
 STALL_SECONDS = 0.1
 SIDE_BY_SIDE = 5
+SLEEPING = [*CLIENTS, FILES]
 
 pytestmark = pytest.mark.usefixtures("privileged")
 
 
 @pytest.fixture(scope="module")
-def addresses(dsn):
+def addresses(dsn, scratch):
     with servers.library_peers() as peers, servers.mariadb() as mariadb, servers.redis() as redis:
-        yield {**peers, "mariadb": mariadb, "redis": redis, "dsn": dsn}
+        yield {**peers, "mariadb": mariadb, "redis": redis, "dsn": dsn,
+               "file": write_file(scratch / "catalog", 4 * MEGABYTE)}
 
 
 @pytest.fixture(scope="module")
@@ -37,8 +40,8 @@ def run_of(agent, addresses):
         if (library.name, form) not in runs:
             beside = [library]
             if library.sleeps:
-                start = CLIENTS.index(library) // SIDE_BY_SIDE * SIDE_BY_SIDE
-                beside = CLIENTS[start:start + SIDE_BY_SIDE]
+                start = SLEEPING.index(library) // SIDE_BY_SIDE * SIDE_BY_SIDE
+                beside = SLEEPING[start:start + SIDE_BY_SIDE]
             made = running.run_side_by_side(beside, form, addresses, agent)
             runs.update({(name, form): run for name, run in made.items()})
         return runs[library.name, form]
@@ -93,26 +96,29 @@ def test_advises_what_mends_it(library, run_of):
 
 @each_library
 def test_measures_what_was_held(library, run_of, observed):
-    """The function's busy time by all causes, against the victim's own clock."""
+    """The function's busy time by all causes, against the victim's own clock. The collector's time
+    in between is not the function's: a template makes many objects."""
     run = run_of(library, "broken")
-    seconds = run.change.sum("loopstall_function_busy_seconds_total", process=library.script,
-                             runtime=library.loop, function=library.function)
+    seconds = sum(run.change.sum("loopstall_function_busy_seconds_total", process=library.script,
+                                 runtime=library.loop, function=function)
+                  for function in (library.function, "~gc"))
     own_seconds = sum(hold["end_ns"] - hold["start_ns"] for hold in run.holds) / 1e9
     observed(library, library.loop, busy=seconds / own_seconds)
     slack = 0.0101 * run.seconds  # one sample of 99 Hz in each second
     assert 0.9 * own_seconds - slack <= seconds <= 1.05 * own_seconds + slack
 
 
-@each_library
+@pytest.mark.parametrize("library", COUNTERPARTS, ids=str)
 def test_counterpart_holds_nothing(library, run_of, observed):
     """No function with more than 5 % of the loop's life for a blocking cause, and no stall."""
     run = run_of(library, "mended")
-    stalls = [record for record in run.records if record["duration_seconds"] >= STALL_SECONDS
+    records = [record for record in run.records if record["phase"] == "serving"]
+    stalls = [record for record in records if record["duration_seconds"] >= STALL_SECONDS
               and record["cause"] not in ("runqueue", "stopped")]
     observed(library, library.loop, mended=len(stalls))
     assert not stalls
     blocked = {}
-    for record in run.records:
+    for record in records:
         for hold in record["holds"]:
             if hold["cause"] in BLOCKING:
                 blocked[hold["function"]] = blocked.get(hold["function"], 0) + hold["seconds"]

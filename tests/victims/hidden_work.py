@@ -65,8 +65,14 @@ async def endpoint(run, function, work, mended):
 
 def computing(function, make, releases_gil):
     """Mended in a thread where the library lets go of the GIL, else in a process."""
+    async def prepare_thread(run):
+        await victim.full_thread_pool()
+        return make(run), None
+
     def prepare(run):
-        return make(run), None if run.broken or releases_gil else victim.worker_process()
+        if not run.broken and releases_gil:
+            return prepare_thread(run)
+        return make(run), None if run.broken else victim.worker_process()
 
     async def run_case(run, prepared):
         work, workers = prepared

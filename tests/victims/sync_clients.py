@@ -25,16 +25,19 @@ def client(function, connect, connect_twin=None):
     """Registers the case called as the connecting function is. connect(run) returns what the
     function takes first; connect_twin(run), a coroutine, returns an `async def call(seconds)` and
     what closes it. Twins make a first call before they serve: many import and resolve in it."""
-    async def prepare_twin(run):
+    async def prepare_twin(run, call):
+        await victim.full_thread_pool()
+        if not connect_twin:
+            return functools.partial(asyncio.to_thread, call), None
         call, close = await connect_twin(run)
         await call(0.01)
         return call, close
 
     def prepare(run):
-        if not run.broken and connect_twin:
-            return prepare_twin(run)
-        call = functools.partial(function, connect(run))
-        return (call if run.broken else functools.partial(asyncio.to_thread, call)), None
+        call = None
+        if run.broken or not connect_twin:
+            call = functools.partial(function, connect(run))
+        return (call, None) if run.broken else prepare_twin(run, call)
 
     async def run_case(run, prepared):
         call, close = prepared
@@ -320,6 +323,41 @@ async def connect_grpc_aio(run):
 
 
 client(ask_stock, connect_grpc, connect_grpc_aio)
+
+
+def connect_grpc_future(run):
+    return connect_grpc(run).future
+
+
+def wait_for_stock(start, seconds):
+    """Waits on a condition until the channel's own thread has the answer."""
+    start(f"delay-{seconds}".encode()).result()
+
+
+client(wait_for_stock, connect_grpc_future, connect_grpc_aio)
+
+
+# Files: the plain read is a case of test_blocking.py.
+
+def connect_aiofiles(run):
+    return run.option("file")
+
+
+def read_catalog(path, _):
+    with open(path, "rb") as catalog:
+        catalog.read()
+
+
+async def connect_async_file(run):
+    import aiofiles
+
+    async def call(_):
+        async with aiofiles.open(run.option("file"), "rb") as catalog:
+            await catalog.read()
+    return call, None
+
+
+client(read_catalog, connect_aiofiles, connect_async_file)
 
 
 if __name__ == "__main__":

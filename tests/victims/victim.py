@@ -59,6 +59,13 @@ def worker_process():
     return workers
 
 
+async def full_thread_pool():
+    """A service that has served for a while has all the threads of its loop's executor. To start one
+    holds the loop until it runs, which takes as long as the machine likes."""
+    loop = asyncio.get_running_loop()
+    await asyncio.gather(*(loop.run_in_executor(None, time.sleep, 0.02) for _ in range(32)))
+
+
 class RunQueue:
     """How long the thread that made this has waited for a CPU."""
 

@@ -41,6 +41,7 @@ CLIENTS = [
     Library("kafka_consumer", "poll_orders", NETWORK, "aiokafka", "asyncio"),
     Library("kafka_producer", "publish_order", LOCK, "aiokafka", "uvloop"),
     Library("grpc", "ask_stock", ("network", "lock"), "grpc.aio", "asyncio"),
+    Library("grpc_future", "wait_for_stock", LOCK, "grpc.aio", "uvloop"),
 ]
 
 COMPUTING = [
@@ -55,3 +56,7 @@ COMPUTING = [
 ]
 
 LIBRARIES = [*CLIENTS, *COMPUTING]
+
+# Its plain read is a case of cases.py.
+FILES = Library("aiofiles", "read_catalog", ("cpu", "file"), "", "asyncio")
+COUNTERPARTS = [*LIBRARIES, FILES]
