@@ -86,9 +86,13 @@ def answers(agent):
 each_loop = pytest.mark.parametrize("loop", LOOPS)
 
 
+def by_machine(record):
+    return sum(record["causes"].get(cause, 0) for cause in MACHINE)
+
+
 def longest_hold(records):
-    """Of the longest record of one request: (hold, record)."""
-    record = max(records, key=lambda record: record["duration_seconds"])
+    """Of one request, the record with most time that is not the machine's: (hold, record)."""
+    record = max(records, key=lambda record: record["duration_seconds"] - by_machine(record))
     return max(record["holds"], key=lambda hold: hold["seconds"]), record
 
 
@@ -100,8 +104,7 @@ def test_blames_what_holds_the_loop(answers, loop, row):
         assert found, "a request held the loop, and there is no record"
         hold, record = longest_hold(found)
         assert (hold["function"], hold["file"], hold["entry"]) == (row.function, FILE, row.entry)
-        by_machine = sum(record["causes"].get(cause, 0) for cause in MACHINE)
-        if by_machine < 0.4 * record["duration_seconds"]:
+        if by_machine(record) < 0.4 * record["duration_seconds"]:
             assert hold["cause"] == row.cause
             assert row.advice in hold["advice"]
 

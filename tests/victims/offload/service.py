@@ -15,6 +15,7 @@ import zlib
 
 import bcrypt
 from fastapi import BackgroundTasks, Depends, FastAPI, Request
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
 from fastapi.templating import Jinja2Templates
 
@@ -54,7 +55,16 @@ async def start():
     app.state.processes = concurrent.futures.ProcessPoolExecutor(
         1, multiprocessing.get_context("spawn"))
     await asyncio.get_running_loop().run_in_executor(app.state.processes, check_name)
-    await asyncio.get_running_loop().run_in_executor(threads, hash_password)
+    await fill_pools()
+
+
+async def fill_pools():
+    """To start a thread holds the loop until it runs, which takes as long as the machine likes: here
+    all are there before the service serves."""
+    loop = asyncio.get_running_loop()
+    await asyncio.gather(*(loop.run_in_executor(pool, time.sleep, 0.02)
+                           for pool in (threads, None) for _ in range(32)))
+    await run_in_threadpool(hash_password)
 
 
 async def beat():
