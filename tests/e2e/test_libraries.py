@@ -10,8 +10,10 @@ import statistics
 
 import pytest
 
-from harness import matching, running, servers
-from harness.libraries import CLIENTS, COUNTERPARTS, FILES, LIBRARIES
+from harness import matching, pythons, running, servers
+from harness.libraries import (CLIENTS, COUNTERPARTS, FILES, LIBRARIES, NEWER_CLIENTS,
+                               NEWER_COUNTERPARTS, NEWER_PACKAGES, NEWER_SUITE)
+from harness.paths import REPOSITORY
 from harness.resources import MEGABYTE, write_file
 
 # What keeps a loop from running that is the code's own doing: not the CPU, nor the wait for one.
@@ -45,6 +47,28 @@ def run_of(agent, addresses):
             made = running.run_side_by_side(beside, form, addresses, agent)
             runs.update({(name, form): run for name, run in made.items()})
         return runs[library.name, form]
+
+    return get
+
+
+@pytest.fixture(scope="module")
+def newer_run_of(agent, addresses):
+    """newer_run_of(library, form): the Run with the packages of a newer Debian."""
+    try:
+        root = pythons.fetch(NEWER_SUITE, *NEWER_PACKAGES)
+    except pythons.Missing as missing:
+        pytest.skip(str(missing))
+    python = (str(root / "enter"), "/usr/bin/python3")
+    # The servers' sockets are in /var/tmp. There are no users in that root; libraries ask for one.
+    environment = {"BIND": f"{REPOSITORY}/tests /var/tmp", "USER": "root"}
+    runs = {}
+
+    def get(library, form):
+        if form not in runs:
+            chosen = NEWER_CLIENTS if form == "broken" else NEWER_COUNTERPARTS
+            runs[form] = running.run_side_by_side(chosen, form, addresses, agent, python=python,
+                                                  environment=environment)
+        return runs[form][library.name]
 
     return get
 
@@ -111,11 +135,14 @@ def test_measures_what_was_held(library, run_of, observed):
 @pytest.mark.parametrize("library", COUNTERPARTS, ids=str)
 def test_counterpart_holds_nothing(library, run_of, observed):
     """No function with more than 5 % of the loop's life for a blocking cause, and no stall."""
-    run = run_of(library, "mended")
+    assert_holds_nothing(library.name, run_of(library, "mended"), observed)
+
+
+def assert_holds_nothing(name, run, observed):
     records = [record for record in run.records if record["phase"] == "serving"]
     stalls = [record for record in records if record["duration_seconds"] >= STALL_SECONDS
               and record["cause"] not in ("runqueue", "stopped")]
-    observed(library, library.loop, mended=len(stalls))
+    observed(name, run.case.loop, mended=len(stalls))
     assert not stalls
     blocked = {}
     for record in records:
@@ -126,6 +153,21 @@ def test_counterpart_holds_nothing(library, run_of, observed):
     life = occupancy_of(run)
     assert life["idle"] > 0.5 * life["all"], life
     assert life["blocking"] <= MOST_OCCUPANCY * life["all"], life
+
+
+@pytest.mark.parametrize("library", NEWER_CLIENTS, ids=str)
+def test_blames_the_function_that_calls_a_newer_client(library, newer_run_of):
+    holds = longest_holds(newer_run_of(library, "broken"), waited_less_than=0.4)
+    expected = (library.function, library.script, library.entry)
+    for hold in holds:
+        assert (hold["function"], hold["file"], hold["entry"]) == expected
+        assert hold["cause"] in library.causes
+        assert library.advice in hold["advice"]
+
+
+@pytest.mark.parametrize("library", NEWER_COUNTERPARTS, ids=str)
+def test_newer_counterpart_holds_nothing(library, newer_run_of, observed):
+    assert_holds_nothing(f"{library}-newer", newer_run_of(library, "mended"), observed)
 
 
 def occupancy_of(run):

@@ -60,3 +60,19 @@ LIBRARIES = [*CLIENTS, *COMPUTING]
 # Its plain read is a case of cases.py.
 FILES = Library("aiofiles", "read_catalog", ("cpu", "file"), "", "asyncio")
 COUNTERPARTS = [*LIBRARIES, FILES]
+
+# As Debian 13 has them, on its Python: asynchronous clients (aiohttp, httpx, asyncpg, aiomysql,
+# redis.asyncio, motor, aiofiles), and the synchronous ones that come with them.
+NEWER_SUITE = "trixie"
+NEWER_PACKAGES = ("python3", "python3-aiohttp", "python3-httpx", "python3-asyncpg",
+                  "python3-aiomysql", "python3-redis", "python3-motor", "python3-aiofiles",
+                  "python3-uvloop")
+
+
+def _named(*names):
+    return [library for library in COUNTERPARTS if library.name in names]
+
+
+NEWER_COUNTERPARTS = _named("requests", "urllib3", "psycopg2", "pymysql", "redis", "pymongo",
+                            "aiofiles")
+NEWER_CLIENTS = _named("pymysql", "redis", "pymongo")

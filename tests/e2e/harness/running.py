@@ -52,26 +52,28 @@ def run_together(case, loops, form, options, agent=None, **how):
     return {loop: run for (_, loop), run in runs.items()}
 
 
-def run_side_by_side(cases, form, options, agent=None):
-    """Runs cases that sleep, each under its own loop, all at once. Returns {name: Run}."""
+def run_side_by_side(cases, form, options, agent=None, **how):
+    """Runs cases that sleep, each under its own loop, all at once. Returns {name: Run}. how: of
+    run_at_once."""
     runs = run_at_once([(case, case.loop) for case in cases], form, dict.fromkeys(cases, options),
-                       agent)
+                       agent, **how)
     return {case.name: run for (case, _), run in runs.items()}
 
 
 def run_at_once(starts, form, options, agent=None, cgroup=None, heartbeat=False, holds=None,
-                idle_first=0):
+                idle_first=0, **python):
     """Runs victims at once, one for each (case, loop) of starts. Returns {(case, loop): Run}.
     options: {case: its options}; holds: the rounds of each, where it is not the case's own number;
     idle_first: seconds between the agent's first word of the loops and the first look at their
-    accounts."""
+    accounts; python: the `python` and `environment` of Victim."""
     with contextlib.ExitStack() as alive:
         victims = {}
         for case, loop in starts:
             rounds = holds or (case.holds if form == "broken" else
                                min(case.holds, case.mended_rounds))
             victims[case, loop] = alive.enter_context(Victim(
-                case.script, case.name, loop, form, rounds, options[case], cgroup, heartbeat))
+                case.script, case.name, loop, form, rounds, options[case], cgroup, heartbeat,
+                **python))
         for victim in victims.values():
             victim.hear("ready")
         if agent:
