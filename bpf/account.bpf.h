@@ -10,6 +10,7 @@
 #include "health.bpf.h"
 #include "maps.bpf.h"
 #include "python_walk.bpf.h"
+#include "waits.bpf.h"
 
 #define compiler_barrier() asm volatile("" ::: "memory")
 
@@ -407,7 +408,7 @@ static __always_inline void update_phase(struct thread_state *thread, struct ls_
 	if (thread->phase != LS_STARTUP || now - thread->listen_check_ns < 5000000)
 		return;
 	thread->listen_check_ns = now;
-	if (now - thread->birth_ns >= startup_limit_ns || waits_for_connections(task, thread->home_file))
+	if (now - thread->startup_since_ns >= startup_limit_ns || home_serves(thread, task))
 		thread->phase = LS_SERVING;
 	slot->phase = thread->phase;
 }

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * Which thread is a loop: a verdict of user space on a thread and an epoll file object. It ends
- * with that object (close), with the program (exec) and with the thread (exit).
+ * Which thread is a loop: a verdict of user space on a thread and what it waits on. It ends
+ * with that object (close), with the program (exec) and with the thread (exit). A wait that is
+ * like one that was judged before in the same program (waits.bpf.h) needs no question.
  */
 #ifndef LOOPSTALL_LOOPS_BPF_H
 #define LOOPSTALL_LOOPS_BPF_H
 
 #include "account.bpf.h"
 
+#define ERESTART_RESTARTBLOCK 516 /* include/linux/errno.h */
 #define ASK_AGAIN_NS 1000000000ull /* an unanswered question is asked again after this */
 #define MAX_QUESTIONS 20 /* in that time */
 #define REJECTION_NS 10000000000ull /* a freed file object's address may come back as another's */
@@ -40,8 +42,9 @@ static __always_inline void announce(struct thread_state *thread, struct task_st
 }
 
 static __always_inline void send_candidate(struct thread_state *thread, struct task_struct *task,
-					   __s32 fd, __u32 max_events, __u64 now)
+					   const struct wait *wait, __u64 now)
 {
+	__u64 signature = wait_signature(thread, wait);
 	struct walk_buffers *buffers = buffers_of(BUFFERS_OF_HOOKS);
 	struct ls_stack_event *event;
 
@@ -51,8 +54,10 @@ static __always_inline void send_candidate(struct thread_state *thread, struct t
 	walk_own_stack(thread, event, buffers);
 	fill_header(&event->header, LS_EVENT_CANDIDATE, thread, task, now);
 	event->start_ns = thread->question;
-	event->fd = fd;
-	event->max_events = max_events;
+	event->signature = signature;
+	event->wait_kind = wait->kind;
+	event->fd = wait->fd;
+	event->max_events = wait->max_events;
 	event->cause = LS_OTHER;
 	event->syscall = LS_NO_SYSCALL;
 	event->flags = 0;
@@ -69,12 +74,17 @@ static __always_inline bool is_rejected(const struct thread_state *thread, __u64
 	return false;
 }
 
-static __always_inline void reject(struct thread_state *thread, __u64 file, __u64 now)
+static __always_inline void note_rejected(struct thread_state *thread, __u64 file, __u64 now)
 {
 	__u32 at = thread->next_rejected++ % REJECTED_FILES;
 
 	thread->rejected_files[at] = file;
 	thread->rejected_ns[at] = now;
+}
+
+static __always_inline void reject(struct thread_state *thread, __u64 file, __u64 now)
+{
+	note_rejected(thread, file, now);
 	thread->status = THREAD_NEW;
 	thread->candidate_file = 0;
 	thread->asked_ns = 0;
@@ -82,31 +92,50 @@ static __always_inline void reject(struct thread_state *thread, __u64 file, __u6
 }
 
 /*
- * The loop's life begins at the first wait on its home. What happened since then was accounted in
- * the thread's own state and moves into the slot.
+ * Imports are over some time after the first loop of a process began. Counted from its own birth, a
+ * loop that lives for one job would never leave startup.
  */
-static __always_inline void become_loop(struct thread_state *thread, struct ls_slot *slot)
+static __always_inline void start_phase(struct thread_state *thread, struct ls_process *process)
+{
+	thread->startup_since_ns = thread->birth_ns;
+	if (process && !process->first_loop_ns)
+		process->first_loop_ns = thread->birth_ns;
+	if (process && process->first_loop_ns < thread->birth_ns)
+		thread->startup_since_ns = process->first_loop_ns;
+	thread->phase = LS_STARTUP;
+	if (thread->birth_ns - thread->startup_since_ns >= startup_limit_ns)
+		thread->phase = LS_SERVING;
+}
+
+/*
+ * The loop's life begins at the first wait on its home. What happened since then was accounted in
+ * the thread's own state and moves into the slot. A slot may go from a thread's loop to its next.
+ */
+static __always_inline void become_loop(struct thread_state *thread, struct task_struct *task,
+					struct ls_slot *slot)
 {
 	__u32 cause;
 
+	start_phase(thread, process_of(task));
 	write_begin(slot);
 	thread->status = THREAD_LOOP;
 	thread->home_file = thread->candidate_file;
+	thread->home_kind = thread->candidate_kind;
 	thread->home_fd = thread->candidate_fd;
 	thread->asked_ns = 0;
-	thread->phase = LS_STARTUP;
 	thread->listen_check_ns = 0;
 	thread->ended_stall = 0;
 	thread->in_home_wait = !thread->in_turn;
 	thread->cell_position_ns = 0;
 	thread->cell_target_ns = 0;
 	slot->generation = thread->generation;
-	slot->birth_ns = thread->birth_ns;
-	slot->phase = LS_STARTUP;
-	slot->idle_ns = thread->early_idle_ns;
-	slot->startup_ns = thread->early_startup_ns;
+	if (!slot->turn_number)
+		slot->birth_ns = thread->birth_ns;
+	slot->phase = thread->phase;
+	slot->idle_ns += thread->early_idle_ns;
+	slot->startup_ns += thread->early_startup_ns;
 	for (cause = 0; cause < LS_CAUSES; cause++)
-		slot->busy_ns[cause] = thread->early_cause_ns[cause] + thread->turn_cause_ns[cause];
+		slot->busy_ns[cause] += thread->early_cause_ns[cause] + thread->turn_cause_ns[cause];
 	if (thread->in_turn) {
 		show_turn(thread, slot);
 	} else {
@@ -136,6 +165,7 @@ static __always_inline bool take_verdict(struct thread_state *thread, struct tas
 	is_home = verdict->kind == LS_VERDICT_HOME;
 	thread->slot = verdict->slot;
 	thread->generation = verdict->generation;
+	thread->runtime = verdict->runtime;
 	bpf_map_delete_elem(&verdicts, &key);
 	if (!is_answer)
 		return false;
@@ -144,7 +174,70 @@ static __always_inline bool take_verdict(struct thread_state *thread, struct tas
 		reject(thread, thread->candidate_file, now);
 		return false;
 	}
-	become_loop(thread, slot);
+	become_loop(thread, task, slot);
+	return true;
+}
+
+static __always_inline struct ls_remembered *remembered_verdict(const struct ls_process *process,
+								__u64 signature)
+{
+	struct ls_signature key = { .image = process->image, .hash = signature };
+
+	return signature ? bpf_map_lookup_elem(&wait_signatures, &key) : NULL;
+}
+
+/*
+ * A thread whose loop ended goes on in the slot that it had, unless user space has taken that back
+ * (both by exchange of the state); any other takes a spare one.
+ */
+static __always_inline struct ls_slot *take_slot(struct thread_state *thread, __u32 runtime)
+{
+	struct ls_slot *slot = slot_of(thread);
+	struct ls_spare spare;
+
+	if (slot && thread->runtime == runtime &&
+	    __sync_val_compare_and_swap(&slot->state, LS_SLOT_ENDED, LS_SLOT_IDLE) == LS_SLOT_ENDED) {
+		thread->turn_number = slot->turn_number;
+		return slot;
+	}
+	if (bpf_map_pop_elem(&spare_slots, &spare)) {
+		count_loss(LS_LOST_LOOP_BEGIN);
+		return NULL;
+	}
+	thread->slot = spare.slot;
+	thread->generation = spare.generation;
+	thread->runtime = runtime;
+	return slot_of(thread);
+}
+
+/* True when the wait is like one that was judged before: then the thread is a loop, or it is not. */
+static __always_inline bool judge_by_signature(struct thread_state *thread,
+					       struct task_struct *task,
+					       struct ls_process *process, const struct wait *wait,
+					       __u64 now)
+{
+	struct ls_loop_begin_event event = {};
+	struct ls_remembered *verdict;
+	struct ls_slot *slot;
+
+	if (!learn_process(thread, task, process))
+		return false;
+	verdict = remembered_verdict(process, wait->kind == LS_WAIT_EPOLL
+						      ? wait_signature(thread, wait)
+						      : thread->candidate_file);
+	if (!verdict)
+		return false;
+	if (verdict->kind != LS_VERDICT_HOME) {
+		reject(thread, thread->candidate_file, now);
+		return true;
+	}
+	slot = take_slot(thread, verdict->runtime);
+	if (!slot)
+		return false;
+	become_loop(thread, task, slot);
+	fill_header(&event.header, LS_EVENT_LOOP_BEGIN, thread, task, now);
+	event.runtime = thread->runtime;
+	send_event(&event, sizeof(event), LS_LOST_LIFECYCLE);
 	return true;
 }
 
@@ -175,6 +268,7 @@ static __always_inline void end_loop(struct thread_state *thread, struct task_st
 	thread->status = THREAD_NEW;
 	thread->home_file = 0;
 	thread->home_fd = -1;
+	thread->home_kind = LS_WAIT_EPOLL;
 	thread->candidate_file = 0;
 	thread->in_home_wait = 0;
 	thread->asked_ns = 0;
@@ -224,8 +318,17 @@ static __always_inline void adopt_seed(struct thread_state *thread, struct task_
 
 /* ---- what the hooks call ------------------------------------------------------------------------ */
 
-static __always_inline void start_candidacy(struct thread_state *thread, __u64 file, __s32 fd,
-					    __u64 now)
+/* Its closing ends the loop; 0x7fffffff, which no descriptor has, where there is none. */
+static __always_inline __s32 wake_fd_of_poll(struct task_struct *task, __u32 kind)
+{
+	struct polled_files seen = {};
+
+	scan_polled(&seen, task, kind);
+	return seen.wake_fd < 0 ? 0x7fffffff : seen.wake_fd;
+}
+
+static __always_inline void start_candidacy(struct thread_state *thread, struct task_struct *task,
+					    __u64 file, const struct wait *wait, __u64 now)
 {
 	clear_turn(thread);
 	__builtin_memset(thread->early_cause_ns, 0, sizeof(thread->early_cause_ns));
@@ -233,7 +336,10 @@ static __always_inline void start_candidacy(struct thread_state *thread, __u64 f
 	thread->early_startup_ns = 0;
 	thread->status = THREAD_CANDIDATE;
 	thread->candidate_file = file;
-	thread->candidate_fd = fd;
+	thread->candidate_kind = wait->kind;
+	thread->candidate_fd = wait->fd;
+	if (wait->kind != LS_WAIT_EPOLL)
+		thread->candidate_fd = wake_fd_of_poll(task, wait->kind);
 	thread->question = now;
 	thread->asked_ns = 0;
 	thread->turn_number = 0;
@@ -260,7 +366,7 @@ static __always_inline void continue_candidacy(struct thread_state *thread,
 }
 
 static __always_inline void ask_about_wait(struct thread_state *thread, struct task_struct *task,
-					   struct ls_process *process, __s32 fd, __u32 max_events,
+					   struct ls_process *process, const struct wait *wait,
 					   __u64 now)
 {
 	if (thread->asked_ns && now - thread->asked_ns < ASK_AGAIN_NS)
@@ -277,7 +383,7 @@ static __always_inline void ask_about_wait(struct thread_state *thread, struct t
 		return;
 	}
 	thread->asked_ns = now;
-	send_candidate(thread, task, fd, max_events, now);
+	send_candidate(thread, task, wait, now);
 }
 
 /*
@@ -298,11 +404,11 @@ static __always_inline void ignore_wait(struct thread_state *thread, struct task
 }
 
 static __always_inline void on_unjudged_wait(struct thread_state *thread, struct task_struct *task,
-					     __s32 fd, __u32 max_events, __u64 now)
+					     const struct wait *wait, __u64 now)
 {
 	struct ls_process *process = process_of(task);
-	__u64 file = (__u64)task_file(task, fd);
 	bool is_candidate = thread->status == THREAD_CANDIDATE;
+	__u64 file;
 
 	if (process && process->kind == LS_PROCESS_IGNORED) {
 		ignore_wait(thread, task, process, now);
@@ -310,6 +416,9 @@ static __always_inline void on_unjudged_wait(struct thread_state *thread, struct
 	}
 	if (thread->status == THREAD_IGNORED)
 		thread->status = THREAD_NEW;
+	if (process && !thread->thread_slot)
+		learn_process(thread, task, process);
+	file = object_of_wait(thread, task, wait);
 	if (!file || is_rejected(thread, file, now))
 		return;
 	if (is_candidate && thread->candidate_file == file)
@@ -317,53 +426,114 @@ static __always_inline void on_unjudged_wait(struct thread_state *thread, struct
 	else if (is_candidate && thread->asked_ns && now - thread->asked_ns < ASK_AGAIN_NS)
 		return; /* a nested wait of the turn that may be one */
 	else
-		start_candidacy(thread, file, fd, now);
+		start_candidacy(thread, task, file, wait, now);
 	thread->accounted_ns = now;
 	thread->wait_enter_ns = now;
 	thread->wait_run_delay = run_delay_of(task);
-	if (process)
-		ask_about_wait(thread, task, process, fd, max_events, now);
-	else
+	if (!process)
 		announce(thread, task, now);
+	else if (!thread->asked_ns && judge_by_signature(thread, task, process, wait, now))
+		return;
+	else
+		ask_about_wait(thread, task, process, wait, now);
 }
 
-static __noinline int on_epoll_enter(__s32 fd, __u32 max_events)
+/* Another loop of this thread, while the one before was not closed: run_until_complete by turns. */
+static __always_inline bool begins_other_loop(struct thread_state *thread, struct task_struct *task,
+					      const struct wait *wait, __u64 now)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
-	__u64 now = bpf_ktime_get_ns();
-	struct thread_state *thread;
-	struct ls_slot *slot;
+	__u64 file = object_of_wait(thread, task, wait);
+	struct ls_remembered *verdict;
+	struct ls_process *process;
 
-	thread = bpf_task_storage_get(&thread_states, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
-	if (!thread) {
-		count_loss(LS_LOST_THREAD_STATE);
-		return 0;
+	if (!file || is_rejected(thread, file, now))
+		return false;
+	process = process_of(task);
+	if (!process)
+		return false;
+	verdict = remembered_verdict(process, wait->kind == LS_WAIT_EPOLL
+						      ? wait_signature(thread, wait) : file);
+	if (verdict && verdict->kind == LS_VERDICT_HOME)
+		return true;
+	note_rejected(thread, file, now);
+	return false;
+}
+
+/* False when its home was closed by another thread, or was never known. */
+static __always_inline bool has_home(const struct thread_state *thread, struct task_struct *task)
+{
+	if (!thread->home_file)
+		return false;
+	return thread->home_kind != LS_WAIT_EPOLL ||
+	       (__u64)task_file(task, thread->home_fd) == thread->home_file;
+}
+
+static __always_inline bool is_home(struct thread_state *thread, struct task_struct *task,
+				    const struct wait *wait)
+{
+	return wait->kind == thread->home_kind &&
+	       object_of_wait(thread, task, wait) == thread->home_file;
+}
+
+/* The calling thread's state, made at need: poll is common, so there only for Python's threads. */
+static __always_inline struct thread_state *state_for_wait(struct task_struct *task,
+							   const struct wait *wait)
+{
+	struct thread_state *thread = thread_of(task);
+	struct ls_process *process;
+
+	if (thread)
+		return thread;
+	if (wait->kind != LS_WAIT_EPOLL) {
+		process = process_of(task);
+		if (!process || process->kind != LS_PROCESS_PYTHON)
+			return NULL;
 	}
+	thread = bpf_task_storage_get(&thread_states, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (!thread)
+		count_loss(LS_LOST_THREAD_STATE);
+	return thread;
+}
+
+static __noinline int on_wait_entered(__u32 kind, __s32 fd, __u32 max_events)
+{
+	struct wait wait = { .kind = kind, .fd = fd, .max_events = max_events };
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct thread_state *thread = state_for_wait(task, &wait);
+	struct ls_slot *slot;
+	__u64 now;
+
+	if (!thread)
+		return 0;
 	if (thread->status == THREAD_IGNORED && thread->ignored_code_pages == code_pages_of(task))
 		return 0;
+	now = bpf_ktime_get_ns();
 	if (thread->status == THREAD_SEEDED)
 		adopt_seed(thread, task, now);
 	if (thread->status == THREAD_CANDIDATE)
 		take_verdict(thread, task, now);
 	if (thread->status == THREAD_LOOP) {
 		slot = slot_of(thread);
-		if (slot && thread->home_file &&
-		    (__u64)task_file(task, thread->home_fd) == thread->home_file) {
-			/* Any other file is a nested wait: the scheduler shows what it costs. */
-			if ((__u64)task_file(task, fd) == thread->home_file)
+		if (slot && has_home(thread, task)) {
+			if (is_home(thread, task, &wait)) {
+				if (thread->home_fd < 0)
+					thread->home_fd = wake_fd_of_poll(task, kind);
 				enter_home_wait(thread, slot, task, now);
-			return 0;
+				return 0;
+			}
+			/* A nested wait: the scheduler shows what it costs. */
+			if (!begins_other_loop(thread, task, &wait, now))
+				return 0;
+		} else if (!thread->home_file) {
+			count_loss(LS_LOST_SEEDED_TURN); /* seeded inside a turn, its home not known */
 		}
-		/* Closed by another thread; or seeded inside a turn, with a home not known. */
-		if (!thread->home_file)
-			count_loss(LS_LOST_SEEDED_TURN);
 		end_loop(thread, task, LS_END_CLOSED, now);
 	}
-	on_unjudged_wait(thread, task, fd, max_events, now);
+	on_unjudged_wait(thread, task, &wait, now);
 	return 0;
 }
 
-static __noinline int on_epoll_exit(__s64 result)
+static __noinline int on_wait_left(__s64 result)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct thread_state *thread = thread_of(task);
@@ -385,6 +555,7 @@ static __noinline int on_epoll_exit(__s64 result)
 	}
 	if (thread->status != THREAD_LOOP || !thread->in_home_wait)
 		return 0;
+	thread->home_interrupted = result == -ERESTART_RESTARTBLOCK;
 	slot = slot_of(thread);
 	if (slot)
 		leave_home_wait(thread, slot, task, result, now);
@@ -423,6 +594,27 @@ static __noinline int on_fd_close(__s32 fd)
 	return 0;
 }
 
+/* By its object, for it may be a duplicate; by its number, for another thread may close it. */
+static __always_inline bool names_epoll(const struct thread_state *thread, struct task_struct *task,
+					struct pt_regs *regs)
+{
+	__s32 fd = (__s32)syscall_argument(regs, 0);
+
+	return fd == thread->home_fd || (__u64)task_file(task, fd) == thread->home_file;
+}
+
+/* A poll that a stop interrupts goes on as restart_syscall, which has no hook at its entry. */
+static __always_inline bool names_polled_home(struct thread_state *thread, __u32 rule)
+{
+	struct wait wait = { .kind = thread->home_kind };
+
+	if (rule == LS_RULE_RESTART)
+		return thread->in_home_wait || thread->home_interrupted;
+	if (rule != LS_RULE_POLL && rule != LS_RULE_SELECT)
+		return false;
+	return thread->in_home_wait || wait_signature(thread, &wait) == thread->home_file;
+}
+
 /*
  * A boundary hook may be skipped (the kernel does not run a tracing program inside another; with
  * full preemption that can be any other's). The next sleep shows where the thread really is. A
@@ -433,17 +625,18 @@ static __always_inline void heal_boundary(struct thread_state *thread, struct ls
 {
 	struct pt_regs *regs = user_regs_of(task);
 	__u32 number = syscall_of(regs), *rule;
-	__s32 fd = (__s32)syscall_argument(regs, 0);
 	bool names_home;
 
 	if (!thread->home_file)
 		return;
 	rule = bpf_map_lookup_elem(&syscall_rules, &number);
-	/* By its object, for it may be a duplicate; by its number, for another thread may close it. */
-	names_home = rule && *rule == LS_RULE_EPOLL &&
-		     (fd == thread->home_fd || (__u64)task_file(task, fd) == thread->home_file);
+	if (thread->home_kind == LS_WAIT_EPOLL)
+		names_home = rule && *rule == LS_RULE_EPOLL && names_epoll(thread, task, regs);
+	else
+		names_home = rule && names_polled_home(thread, *rule);
 	if (thread->in_turn && names_home && is_inside_syscall(regs)) {
-		count_loss(LS_LOST_BOUNDARY);
+		if (!thread->home_interrupted)
+			count_loss(LS_LOST_BOUNDARY);
 		enter_home_wait(thread, slot, task, now);
 	} else if (thread->in_home_wait && !names_home) {
 		count_loss(LS_LOST_BOUNDARY);
@@ -544,10 +737,17 @@ static __always_inline void plant_seed(struct thread_state *thread, struct task_
 	thread->generation = seed->generation;
 	thread->home_fd = seed->home_fd;
 	thread->home_file = (__u64)home;
+	thread->home_kind = LS_WAIT_EPOLL;
+	thread->runtime = seed->runtime;
 	thread->phase = LS_STARTUP;
 	if (bpf_ktime_get_boot_ns() - BPF_CORE_READ(task, start_boottime) >= startup_limit_ns ||
 	    waits_for_connections(task, thread->home_file))
 		thread->phase = LS_SERVING;
+	thread->startup_since_ns = 0;
+	if (thread->phase == LS_STARTUP)
+		thread->startup_since_ns = bpf_ktime_get_ns();
+	if (!process->first_loop_ns)
+		process->first_loop_ns = thread->startup_since_ns ?: 1;
 	thread->wait_run_delay = run_delay_of(task);
 	thread->off_run_delay = run_delay_of(task);
 	rule = bpf_map_lookup_elem(&syscall_rules, &number);

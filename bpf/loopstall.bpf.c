@@ -4,12 +4,12 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-static __always_inline void run_wait_enter(__s32 fd, __u32 max_events)
+static __always_inline void run_wait_enter(__u32 kind, __s32 fd, __u32 max_events)
 {
 	struct run_timer timer;
 
 	start_run(&timer, LS_PROGRAM_WAIT_ENTER);
-	on_epoll_enter(fd, max_events);
+	on_wait_entered(kind, fd, max_events);
 	end_run(&timer);
 }
 
@@ -18,7 +18,7 @@ static __always_inline void run_wait_exit(__s64 result)
 	struct run_timer timer;
 
 	start_run(&timer, LS_PROGRAM_WAIT_EXIT);
-	on_epoll_exit(result);
+	on_wait_left(result);
 	end_run(&timer);
 }
 
@@ -39,7 +39,22 @@ static __always_inline void run_close(__s32 fd)
 SEC("tracepoint")
 int on_wait_enter(struct trace_event_raw_sys_enter *ctx)
 {
-	run_wait_enter(ctx->args[0], ctx->args[2]);
+	run_wait_enter(LS_WAIT_EPOLL, ctx->args[0], ctx->args[2]);
+	return 0;
+}
+
+/* Attached while a loop that waits in poll or select is known (on_wait_exit then, too). */
+SEC("tracepoint")
+int on_poll_enter(struct trace_event_raw_sys_enter *ctx)
+{
+	run_wait_enter(LS_WAIT_POLL, -1, 0);
+	return 0;
+}
+
+SEC("tracepoint")
+int on_select_enter(struct trace_event_raw_sys_enter *ctx)
+{
+	run_wait_enter(LS_WAIT_SELECT, -1, 0);
 	return 0;
 }
 
@@ -70,9 +85,14 @@ int BPF_PROG(on_syscall_enter, struct pt_regs *regs, long id)
 		return 0;
 	if (number == epoll_wait_number || number == epoll_pwait_number ||
 	    number == epoll_pwait2_number)
-		run_wait_enter((__s32)syscall_argument(regs, 0), (__u32)syscall_argument(regs, 2));
+		run_wait_enter(LS_WAIT_EPOLL, (__s32)syscall_argument(regs, 0),
+			       (__u32)syscall_argument(regs, 2));
 	else if (number == close_number)
 		run_close((__s32)syscall_argument(regs, 0));
+	else if (polls_are_watched && (number == poll_number || number == ppoll_number))
+		run_wait_enter(LS_WAIT_POLL, -1, 0);
+	else if (polls_are_watched && (number == select_number || number == pselect6_number))
+		run_wait_enter(LS_WAIT_SELECT, -1, 0);
 	return 0;
 }
 
@@ -85,6 +105,10 @@ int BPF_PROG(on_syscall_exit, struct pt_regs *regs, long result)
 		return 0;
 	if (number == epoll_wait_number || number == epoll_pwait_number ||
 	    number == epoll_pwait2_number)
+		run_wait_exit(result);
+	else if (polls_are_watched &&
+		 (number == poll_number || number == ppoll_number || number == select_number ||
+		  number == pselect6_number || number == restart_syscall_number))
 		run_wait_exit(result);
 	return 0;
 }

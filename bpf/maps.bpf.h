@@ -15,6 +15,13 @@ const volatile __u32 epoll_wait_number = ~0u;
 const volatile __u32 epoll_pwait_number = ~0u;
 const volatile __u32 epoll_pwait2_number = ~0u;
 const volatile __u32 close_number = ~0u;
+const volatile __u32 poll_number = ~0u;
+const volatile __u32 ppoll_number = ~0u;
+const volatile __u32 select_number = ~0u;
+const volatile __u32 pselect6_number = ~0u;
+const volatile __u32 restart_syscall_number = ~0u;
+/* Set while a loop that waits in poll or select is known: those calls are common. */
+bool polls_are_watched;
 /* fa2c3254d7cf (5.18) gave sched_switch its fourth argument, the state at the switch. */
 const volatile bool sched_switch_has_state = true;
 
@@ -37,7 +44,9 @@ struct thread_state {
 	__u32 slot;
 	__u32 generation;
 	__s32 home_fd;
-	__u64 home_file;
+	__u64 home_file; /* epoll: the file object; poll and select: the signature of the stack */
+	__u32 home_kind; /* enum ls_wait_kind */
+	__u32 runtime;
 
 	__u64 asked_ns; /* when user space was last asked about this thread */
 	__u64 question; /* number of the question that is open */
@@ -51,13 +60,16 @@ struct thread_state {
 	__u64 announced_ns;
 	__u64 ignored_code_pages;
 	__s32 candidate_fd;
+	__u32 candidate_kind;
 	__u32 next_rejected;
+	__u32 home_interrupted; /* poll: restart_syscall goes on with the home wait */
 	__u64 rejected_files[REJECTED_FILES];
 	__u64 rejected_ns[REJECTED_FILES];
 
 	__u32 in_home_wait;
 	__u32 in_turn;
 	__u64 birth_ns;
+	__u64 startup_since_ns; /* the birth of the first loop of its process */
 	__u64 wait_enter_ns;
 	__u64 wait_run_delay; /* sched_info.run_delay when it last went to sleep in the home wait */
 
@@ -163,6 +175,19 @@ struct {
 	__type(key, __u32);
 	__type(value, struct ls_seed);
 } seeds SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 8192);
+	__type(key, struct ls_signature);
+	__type(value, struct ls_remembered);
+} wait_signatures SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_QUEUE);
+	__uint(max_entries, 256);
+	__type(value, struct ls_spare);
+} spare_slots SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 #include <vector>
@@ -8,7 +9,7 @@
 namespace loopstall::loops {
 
 /// The event loops that are told apart; `runtime_name` is their label.
-enum class RuntimeKind : uint8_t { none, asyncio, uvloop };
+enum class RuntimeKind : uint8_t { none, asyncio, uvloop, trio };
 
 std::string_view runtime_name(RuntimeKind kind);
 
@@ -21,10 +22,10 @@ struct FrameName {
   std::string_view path;      ///< co_filename
 };
 
-/// A thread that enters an epoll wait.
+/// A thread that enters an epoll wait, or poll or select.
 struct EpollWait {
   std::vector<FrameName> stack;  ///< innermost first
-  uint32_t max_events = 0;       ///< libuv always passes 1024
+  uint32_t max_events = 0;       ///< libuv always passes 1024; 0 for poll and select
   bool process_has_uvloop = false;
 };
 
@@ -33,6 +34,10 @@ struct EpollWait {
 /// application frames between. uvloop leaves no frames, so there the signature of libuv
 /// decides, in processes that have it.
 RuntimeKind judge_epoll_wait(const EpollWait& wait);
+
+/// Whether every wait whose innermost `frames` frames are these gets the same verdict in the same
+/// program: then it can be remembered by them.
+bool is_decided_by(const EpollWait& wait, std::size_t frames);
 
 /// A thread seen at some moment, not necessarily at a wait.
 struct LoopSighting {

@@ -60,7 +60,9 @@ std::optional<decltype(Event::what)> decode_stack_record(std::span<const std::by
   if (!event) return std::nullopt;
   switch (event->header.type) {
     case LS_EVENT_CANDIDATE:
-      return Candidate{event->start_ns, event->fd, event->max_events, decode_stack(*event)};
+      return Candidate{event->start_ns,      event->fd,
+                       event->max_events,    decode_stack(*event),
+                       event->signature,     event->wait_kind != LS_WAIT_EPOLL};
     case LS_EVENT_BLOCK:
       return BlockEnded{event->start_ns,
                         event->blocked_ns,
@@ -106,6 +108,11 @@ std::optional<decltype(Event::what)> decode_what(uint32_t type, std::span<const 
       const auto event = view<ls_loop_end_event>(record);
       if (!event) return std::nullopt;
       return LoopEnded{event->turn_start_ns, to_by_cause(event->cause_ns)};
+    }
+    case LS_EVENT_LOOP_BEGIN: {
+      const auto event = view<ls_loop_begin_event>(record);
+      if (!event) return std::nullopt;
+      return LoopBegan{event->runtime};
     }
     case LS_EVENT_PROCESS_EXIT:
       return ProcessExited{};

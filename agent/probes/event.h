@@ -30,6 +30,8 @@ struct Candidate {
   int32_t fd = -1;
   uint32_t max_events = 0;
   stacks::RawStack stack;
+  uint64_t signature = 0;  ///< of the stack that waits; 0: not known
+  bool polls = false;      ///< it waits in poll or select
 };
 
 /// An off-CPU span inside a turn ended; see stalls::BlockSample.
@@ -75,13 +77,19 @@ struct LoopEnded {
   stalls::ByCause cause_ns{};
 };
 
+/// A loop began whose wait is like one that was judged before: in the slot that its thread had, or
+/// in a spare one.
+struct LoopBegan {
+  uint32_t runtime = 0;  ///< as it was remembered
+};
+
 struct ProcessExited {};
 struct ProcessExeced {};
 
 struct Event {
   EventOrigin origin;
   std::variant<Announced, Candidate, BlockEnded, HolderSeen, Ticked, TurnEnded, EventsDelayed,
-               LoopEnded, ProcessExited, ProcessExeced>
+               LoopEnded, LoopBegan, ProcessExited, ProcessExeced>
       what;
 };
 

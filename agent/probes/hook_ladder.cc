@@ -78,6 +78,11 @@ void configure(::loopstall_bpf& skeleton, const ProbeOptions& options) {
   config.epoll_pwait_number = number_of("epoll_pwait");
   config.epoll_pwait2_number = number_of("epoll_pwait2");
   config.close_number = number_of("close");
+  config.poll_number = number_of("poll");
+  config.ppoll_number = number_of("ppoll");
+  config.select_number = number_of("select");
+  config.pselect6_number = number_of("pselect6");
+  config.restart_syscall_number = number_of("restart_syscall");
   bpf_map__set_max_entries(skeleton.maps.loop_slots, options.max_loops);
   bpf_map__set_max_entries(skeleton.maps.loop_stacks, options.max_loops);
   bpf_map__set_max_entries(skeleton.maps.holder_stacks, options.max_loops);
@@ -155,6 +160,8 @@ void load_only_raw_tracepoints(::loopstall_bpf& skeleton) {
   bpf_program__set_autoload(skeleton.progs.on_wait_enter, false);
   bpf_program__set_autoload(skeleton.progs.on_wait_exit, false);
   bpf_program__set_autoload(skeleton.progs.on_close, false);
+  bpf_program__set_autoload(skeleton.progs.on_poll_enter, false);
+  bpf_program__set_autoload(skeleton.progs.on_select_enter, false);
 }
 
 Result<void> attach_raw_tracepoints(AttachedPrograms& programs) {
@@ -250,11 +257,39 @@ Result<AttachedPrograms> attach_step(const Step& step, const ProbeOptions& optio
   }
   if (auto attached = step.attach(programs); !attached) return tl::unexpected(attached.error());
   attach_clock(programs, options.sample_rate_hz);
+  programs.step = step.hook;
   programs.hooks.push_back({"turn_boundary", std::string(step.name)});
   return programs;
 }
 
 }  // namespace
+
+std::vector<Link> attach_poll_points(AttachedPrograms& programs) {
+  std::vector<Link> links;
+  if (programs.step != BoundaryHook::tracepoint) return links;
+  auto& all = programs.skeleton->progs;
+  const std::pair<bpf_program*, const char*> points[] = {
+      {all.on_poll_enter, "sys_enter_poll"},
+      {all.on_poll_enter, "sys_enter_ppoll"},
+      {all.on_select_enter, "sys_enter_select"},
+      {all.on_select_enter, "sys_enter_pselect6"},
+      {all.on_wait_exit, "sys_exit_poll"},
+      {all.on_wait_exit, "sys_exit_ppoll"},
+      {all.on_wait_exit, "sys_exit_select"},
+      {all.on_wait_exit, "sys_exit_pselect6"},
+      {all.on_wait_exit, "sys_exit_restart_syscall"},
+  };
+  for (const auto& [program, name] : points) {
+    bpf_link* link = bpf_program__attach_tracepoint(program, "syscalls", name);
+    // arm64 has neither poll nor select.
+    if (link == nullptr) {
+      base::log_debug("cannot attach {}: {}", name, reason(errno));
+    } else {
+      links.emplace_back(link);
+    }
+  }
+  return links;
+}
 
 Result<AttachedPrograms> attach_programs(const ProbeOptions& options) {
   libbpf_set_print(keep_libbpf_message);

@@ -18,11 +18,16 @@ struct AttachedPrograms {
   std::vector<base::UniqueFd> clocks;  ///< one perf event a CPU
   std::vector<Link> links;
   std::vector<stalls::HookChoice> hooks;  ///< what was chosen
+  BoundaryHook step = BoundaryHook::automatic;
 };
 
 /// Loads and attaches, trying the steps of the ladder in order (or the one that is demanded):
 /// the first that the kernel accepts is used. Fails with ErrorKind::environment and the reason of
 /// every step that was tried.
 base::Result<AttachedPrograms> attach_programs(const ProbeOptions& options);
+
+/// Hooks poll and select by the step that was chosen, until the links are destroyed. A step that
+/// sees every call anyhow needs no link.
+std::vector<Link> attach_poll_points(AttachedPrograms& programs);
 
 }  // namespace loopstall::probes

@@ -23,7 +23,7 @@ constexpr std::string_view kLossNames[LS_LOSSES] = {
     "block",        "gil_holder",        "tick",
     "turn_end",     "discovery",         "lifecycle",
     "thread_state", "turn_before_agent", "boundary_seen_late",
-    "switch_unseen"};
+    "switch_unseen",     "no_spare_slot"};
 constexpr std::string_view kWalkErrorNames[LS_WALK_ERRORS] = {
     "",          "no_process", "no_thread_base", "no_thread_state", "no_frame",
     "truncated", "too_deep",   "holder_changed", "gil_free",        "holder_is_waiter"};
@@ -85,6 +85,8 @@ struct Probes::Loaded {
   AttachedPrograms programs;
   std::unique_ptr<ring_buffer, RingBufferDeleter> events;
   std::map<uint32_t, ls_python_layout> known_layouts;  // by row
+  uint64_t images = 0;
+  std::vector<Link> poll_links;
 
   int fd(const bpf_map* map) const { return bpf_map__fd(map); }
   auto& maps() const { return programs.skeleton->maps; }
@@ -174,6 +176,12 @@ bool Probes::describe(const stacks::PythonProcess& process) {
     entry.thread_slot_offset = process.thread_slot.slot_offset;
   }
   const auto pid = static_cast<uint32_t>(process.pid);
+  entry.image = ++loaded_->images;
+  ls_process before{};
+  if (bpf_map_lookup_elem(loaded_->fd(loaded_->maps().processes), &pid, &before) == 0 &&
+      before.start_boottime_ns == entry.start_boottime_ns) {
+    entry.first_loop_ns = before.first_loop_ns;
+  }
   return bpf_map_update_elem(loaded_->fd(loaded_->maps().processes), &pid, &entry, BPF_ANY) == 0;
 }
 
@@ -192,9 +200,10 @@ void Probes::forget(pid_t pid) {
   bpf_map_delete_elem(loaded_->fd(loaded_->maps().processes), &key);
 }
 
-bool Probes::accept(const WaitIdentity& wait, uint32_t slot, uint32_t generation) {
+bool Probes::accept(const WaitIdentity& wait, uint32_t slot, uint32_t generation,
+                    uint32_t runtime) {
   const ls_verdict_key key = to_wire(wait);
-  const ls_verdict verdict{LS_VERDICT_HOME, slot, generation, 0, wait.question};
+  const ls_verdict verdict{LS_VERDICT_HOME, slot, generation, runtime, wait.question};
   return bpf_map_update_elem(loaded_->fd(loaded_->maps().verdicts), &key, &verdict, BPF_ANY) == 0;
 }
 
@@ -209,6 +218,30 @@ bool Probes::withdraw(const WaitIdentity& wait) {
   return bpf_map_delete_elem(loaded_->fd(loaded_->maps().verdicts), &key) == 0;
 }
 
+void Probes::remember(uint32_t pid, uint64_t signature, std::optional<uint32_t> runtime) {
+  ls_process process{};
+  if (signature == 0 ||
+      bpf_map_lookup_elem(loaded_->fd(loaded_->maps().processes), &pid, &process) != 0) {
+    return;
+  }
+  const ls_signature key{process.image, signature};
+  const ls_remembered value{runtime ? LS_VERDICT_HOME : LS_VERDICT_NOT_HOME, runtime.value_or(0)};
+  bpf_map_update_elem(loaded_->fd(loaded_->maps().wait_signatures), &key, &value, BPF_ANY);
+}
+
+bool Probes::offer_slot(uint32_t slot, uint32_t generation) {
+  const ls_spare spare{slot, generation};
+  return bpf_map_update_elem(loaded_->fd(loaded_->maps().spare_slots), nullptr, &spare, BPF_ANY) ==
+         0;
+}
+
+void Probes::watch_polls(bool watch) {
+  if (loaded_->programs.skeleton->bss->polls_are_watched == watch) return;
+  loaded_->programs.skeleton->bss->polls_are_watched = watch;
+  loaded_->poll_links = watch ? attach_poll_points(loaded_->programs) : std::vector<Link>();
+  base::log_debug("poll and select are {}", watch ? "hooked" : "no longer hooked");
+}
+
 void Probes::seed(std::span<const Seed> seeds) {
   if (seeds.empty()) return;
   for (const Seed& seed : seeds) {
@@ -218,6 +251,8 @@ void Probes::seed(std::span<const Seed> seeds) {
                         seed.home_fd,
                         seed.in_turn ? 1u : 0u,
                         static_cast<uint32_t>(seed.cause),
+                        seed.runtime,
+                        0,
                         seed.seen_ns};
     bpf_map_update_elem(loaded_->fd(loaded_->maps().seeds), &seed.tid, &entry, BPF_ANY);
   }

@@ -28,6 +28,7 @@ struct Seed {
   int32_t home_fd = -1;  ///< -1: not known
   bool in_turn = false;
   stalls::Cause cause = stalls::Cause::other;  ///< of the wait it is in
+  uint32_t runtime = 0;  ///< of the loop; see remember()
   uint64_t seen_ns = 0;
 };
 
@@ -69,8 +70,16 @@ class Probes {
   void forget(pid_t pid);
 
   /// The wait is home: the loop's account is `slot`. False when the map is full.
-  bool accept(const WaitIdentity& wait, uint32_t slot, uint32_t generation);
+  bool accept(const WaitIdentity& wait, uint32_t slot, uint32_t generation, uint32_t runtime = 0);
   bool refuse(const WaitIdentity& wait);
+  /// Waits of the process with that signature need no question from now on. `runtime` is the
+  /// loop's, and comes back with LoopBegan; nothing: no home wait.
+  void remember(uint32_t pid, uint64_t signature, std::optional<uint32_t> runtime);
+  /// Gives a prepared slot away for a loop that begins without a question. False when there are
+  /// enough.
+  bool offer_slot(uint32_t slot, uint32_t generation);
+  /// Hooks poll and select too, or no longer: they are common, so only while a loop needs it.
+  void watch_polls(bool watch);
   /// Takes back an answer that its thread has not fetched. True if there was one.
   bool withdraw(const WaitIdentity& wait);
 

@@ -116,6 +116,12 @@ void Slots::prepare_in_turn(uint32_t slot, uint32_t generation, uint64_t since_n
   account->turn_flags = LS_TURN_AT_LEAST;
 }
 
+bool Slots::retire(uint32_t slot) {
+  __u32 expected = LS_SLOT_ENDED;
+  return std::atomic_ref<__u32>(slot_at(slot)->state)
+      .compare_exchange_strong(expected, LS_SLOT_FREE);
+}
+
 void Slots::release(uint32_t slot) {
   const ls_slot free{};
   std::memcpy(slot_at(slot), &free, sizeof free);

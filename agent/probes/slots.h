@@ -37,6 +37,9 @@ class Slots {
   /// The same for a loop that was inside a turn when it was first seen.
   void prepare_in_turn(uint32_t slot, uint32_t generation, uint64_t since_ns, stalls::Cause cause);
   void release(uint32_t slot);
+  /// Takes the slot of a loop that has ended back from its thread; false when the thread has begun
+  /// its next loop in it.
+  bool retire(uint32_t slot);
 
  private:
   Slots(std::byte* slots, std::byte* stacks, uint32_t count)

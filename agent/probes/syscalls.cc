@@ -514,4 +514,9 @@ bool is_epoll_wait(uint32_t number) {
   return rule != nullptr && rule->rule == LS_RULE_EPOLL;
 }
 
+bool is_poll(uint32_t number) {
+  const SyscallRule* rule = find_rule(number);
+  return rule != nullptr && (rule->rule == LS_RULE_POLL || rule->rule == LS_RULE_SELECT);
+}
+
 }  // namespace loopstall::probes

@@ -33,4 +33,7 @@ stalls::Cause cause_of_wait(uint32_t number, std::string_view fd_target);
 /// Whether the number is one of the epoll waits.
 bool is_epoll_wait(uint32_t number);
 
+/// Whether it is one of poll, ppoll, select and pselect6.
+bool is_poll(uint32_t number);
+
 }  // namespace loopstall::probes

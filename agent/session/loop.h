@@ -79,6 +79,8 @@ class Loop {
   void mark_ended(uint64_t now_ns) {
     if (ended_ns_ == 0) ended_ns_ = now_ns;
   }
+  /// Its thread goes on with another loop in the same slot.
+  void revive() { ended_ns_ = 0; }
   bool has_ended() const { return ended_ns_ != 0; }
   uint64_t ended_ns() const { return ended_ns_; }
 

@@ -25,6 +25,10 @@ constexpr std::size_t kMaxRecords = 1'000;
 constexpr uint64_t kLastEventsNs = 1'500'000'000;
 // An answer that was not fetched for so long: its thread sleeps in the wait, or is gone.
 constexpr uint64_t kUntouchedNs = 2'000'000'000;
+// Loops that begin without a question, between two rounds of the session's thread.
+constexpr std::size_t kSpareSlots = 64;
+// The BPF side's LS_SIGNATURE_FRAMES.
+constexpr std::size_t kSignatureFrames = 3;
 // Turns in progress that are older than this are shown with where they are.
 constexpr uint64_t kShowStackNs = 20'000'000;
 
@@ -60,6 +64,7 @@ Measurement::Measurement(const config::Config& config, const base::Clock& clock,
       services_(limits(config), config.max_function_series),
       generations_(probes.slots().count(), 0) {
   for (uint32_t slot = probes.slots().count(); slot > 0; --slot) free_slots_.push_back(slot - 1);
+  offer_slots();
 }
 
 void Measurement::handle(const probes::Event& event) {
@@ -175,7 +180,12 @@ void Measurement::sweep_processes() {
   std::vector<uint32_t> gone;
   for (const auto& [pid, process] : processes_) {
     const auto stat = procfs_.stat(static_cast<pid_t>(pid));
-    if (!stat || stat->ending) gone.push_back(pid);
+    if (!stat || stat->ending) {
+      gone.push_back(pid);
+    } else if (lacks_loop(pid)) {
+      ++inspections_;
+      resolver_.inspect(pid);
+    }
   }
   for (const uint32_t pid : gone) {
     probes_.forget(static_cast<pid_t>(pid));
@@ -194,6 +204,14 @@ void Measurement::on(const probes::EventOrigin& origin, const probes::ProcessExe
   }
 }
 
+/// A Python process whose loop may wait in poll or select, which are not hooked until one is seen.
+bool Measurement::lacks_loop(uint32_t pid) const {
+  const auto process = processes_.find(pid);
+  return process != processes_.end() && process->second.state == ProcessState::measured &&
+         std::none_of(loops_.begin(), loops_.end(),
+                      [&](const auto& entry) { return entry.second->pid() == pid; });
+}
+
 /// Looks at programs that have just been started, so that a loop is known at its first wait: what
 /// it imports comes right after. What is no Python yet may be one at the next look.
 void Measurement::look_at_young() {
@@ -205,13 +223,14 @@ void Measurement::look_at_young() {
     const auto known = processes_.find(pid);
     const bool is_known = known != processes_.end();
     if (is_known && known->second.state == ProcessState::asked) continue;  // the answer may be no
-    if (!is_known) {
-      processes_[pid] = Process{};
+    const bool is_wanting = !is_known || lacks_loop(pid);
+    if (is_wanting) {
+      if (!is_known) processes_[pid] = Process{};
       ++inspections_;
       resolver_.inspect(pid);
       young.look_ns = now_ns + (kFirstLookNs << (2 * ++young.looks));
     }
-    if (is_known || young.looks >= kLooks) young_.erase(entry);
+    if (!is_wanting || young.looks >= kLooks) young_.erase(entry);
   }
 }
 
@@ -252,16 +271,26 @@ void Measurement::judge(const Question& question) {
   // It asked twice, and took the first answer.
   if (Loop* known = find(wait); known != nullptr && known->wait() == wait) return;
   drop_unanswered(wait);
-  const loops::RuntimeKind kind =
-      loops::judge_epoll_wait(describe(question.candidate, *question.seen->known, *target));
-  if (kind == loops::RuntimeKind::none) {
+  const loops::EpollWait described =
+      describe(question.candidate, *question.seen->known, *target);
+  const loops::RuntimeKind kind = loops::judge_epoll_wait(described);
+  const bool is_home = kind != loops::RuntimeKind::none;
+  if (loops::is_decided_by(described, kSignatureFrames)) {
+    probes_.remember(wait.pid, question.candidate.signature,
+                     is_home ? std::optional(static_cast<uint32_t>(kind)) : std::nullopt);
+  } else if (question.candidate.polls) {
+    // Its home wait cannot be told from others.
+    probes_.refuse(wait);
+    return;
+  }
+  if (!is_home) {
     probes_.refuse(wait);
     return;
   }
   Loop* loop = open_loop(wait, target, kind);
   if (loop == nullptr) return;
   probes_.slots().prepare(loop->slot(), loop->generation(), question.origin.time_ns);
-  if (!probes_.accept(wait, loop->slot(), loop->generation())) {
+  if (!probes_.accept(wait, loop->slot(), loop->generation(), static_cast<uint32_t>(kind))) {
     loop->mark_ended(clock_.monotonic_ns());
     return;
   }
@@ -297,14 +326,37 @@ Loop* Measurement::open_loop(const probes::WaitIdentity& wait, const TargetPtr& 
   }
   const uint32_t slot = free_slots_.back();
   free_slots_.pop_back();
+  ++generations_[slot];
+  return open_loop_in(slot, wait, target, kind);
+}
+
+Loop* Measurement::open_loop_in(uint32_t slot, const probes::WaitIdentity& wait,
+                                const TargetPtr& target, loops::RuntimeKind kind) {
   loops::LoopLabels labels = target->labels;
   labels.runtime = std::string(loops::runtime_name(kind));
-  auto loop = std::make_unique<Loop>(wait, slot, ++generations_[slot], target, labels,
+  auto loop = std::make_unique<Loop>(wait, slot, generations_[slot], target, labels,
                                      services_.service(labels));
   return (loops_[slot] = std::move(loop)).get();
 }
 
+/// Loops that live for one job are over before a question could be answered.
+void Measurement::offer_slots() {
+  while (spares_.size() < kSpareSlots && free_slots_.size() > kSpareSlots) {
+    const uint32_t slot = free_slots_.back();
+    const uint32_t generation = ++generations_[slot];
+    probes_.slots().prepare(slot, generation, clock_.monotonic_ns());
+    if (!probes_.offer_slot(slot, generation)) return;
+    free_slots_.pop_back();
+    spares_[slot] = generation;
+  }
+}
+
 void Measurement::release(uint32_t slot) {
+  Loop& loop = *loops_.at(slot);
+  if (loop.account().activity == stalls::LoopActivity::ended && !probes_.slots().retire(slot)) {
+    loop.revive();  // LoopBegan is on its way
+    return;
+  }
   probes_.withdraw(loops_.at(slot)->wait());
   loops_.erase(slot);
   probes_.slots().release(slot);
@@ -319,6 +371,26 @@ Loop* Measurement::find(const probes::EventOrigin& origin) {
 
 void Measurement::on(const probes::EventOrigin& origin, const probes::LoopEnded&) {
   if (Loop* loop = find(origin)) loop->mark_ended(clock_.monotonic_ns());
+}
+
+void Measurement::on(const probes::EventOrigin& origin, const probes::LoopBegan& began) {
+  if (Loop* loop = find(origin)) {
+    loop->revive();
+    return;
+  }
+  const auto spare = spares_.find(origin.slot);
+  if (spare == spares_.end() || spare->second != origin.generation) return;
+  spares_.erase(spare);
+  offer_slots();
+  const auto process = processes_.find(origin.pid);
+  if (process == processes_.end() || process->second.target == nullptr) {
+    probes_.slots().release(origin.slot);
+    free_slots_.insert(free_slots_.begin(), origin.slot);
+    return;
+  }
+  drop_unanswered({origin.pid, origin.tid, 0});
+  open_loop_in(origin.slot, {origin.pid, origin.tid, 0}, process->second.target,
+               static_cast<loops::RuntimeKind>(began.runtime));
 }
 
 void Measurement::on(Scanned&& scanned) {
@@ -339,6 +411,10 @@ void Measurement::seed(const std::vector<SightedLoop>& sighted) {
       return q.origin.pid == sight.pid && q.origin.tid == sight.tid;
     });
     if (asks) continue;
+    if (sight.polls) {  // it asks at its next wait
+      probes_.watch_polls(true);
+      continue;
+    }
     Loop* loop =
         open_loop({sight.pid, sight.tid, 0}, process->second.target, sight.kind);
     if (loop == nullptr) return;
@@ -352,7 +428,8 @@ void Measurement::seed(const std::vector<SightedLoop>& sighted) {
       loop->see_in_turn(1, std::move(seen));
     }
     seeds.push_back({sight.pid, sight.tid, loop->slot(), loop->generation(), sight.home_fd,
-                     !sight.in_home_wait, sight.cause, sight.seen_ns});
+                     !sight.in_home_wait, sight.cause, static_cast<uint32_t>(sight.kind),
+                     sight.seen_ns});
   }
   probes_.seed(seeds);
 }

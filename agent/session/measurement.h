@@ -66,6 +66,7 @@ class Measurement {
   void on(const probes::EventOrigin& origin, const probes::TurnEnded& ended);
   void on(const probes::EventOrigin& origin, const probes::EventsDelayed& delayed);
   void on(const probes::EventOrigin& origin, const probes::LoopEnded&);
+  void on(const probes::EventOrigin& origin, const probes::LoopBegan& began);
   void on(const probes::EventOrigin& origin, const probes::ProcessExited&);
   void on(const probes::EventOrigin& origin, const probes::ProcessExeced&);
   void on(Inspected&& inspected);
@@ -76,6 +77,7 @@ class Measurement {
   void on(Scanned&& scanned);
 
   bool is_wanted(uint32_t pid) const;
+  bool lacks_loop(uint32_t pid) const;
   void drop_process(uint32_t pid);
   void look_at_young();
   void judge_known_waits();
@@ -83,6 +85,9 @@ class Measurement {
   /// Null when all slots are taken.
   Loop* open_loop(const probes::WaitIdentity& wait, const TargetPtr& target,
                   loops::RuntimeKind kind);
+  Loop* open_loop_in(uint32_t slot, const probes::WaitIdentity& wait, const TargetPtr& target,
+                     loops::RuntimeKind kind);
+  void offer_slots();
   void drop_unanswered(const probes::WaitIdentity& wait);
   Loop* find(const probes::EventOrigin& origin);
   Loop* find(const probes::WaitIdentity& wait);
@@ -111,6 +116,7 @@ class Measurement {
   std::unordered_map<uint32_t, std::unique_ptr<Loop>> loops_;  // by slot
   std::vector<uint32_t> free_slots_;
   std::vector<uint32_t> generations_;  // of each slot
+  std::map<uint32_t, uint32_t> spares_;  // slots given away for loops to come, with generations
   std::deque<std::shared_ptr<const stalls::StallRecord>> records_;  // newest first
   std::map<std::pair<std::string, std::string>, uint64_t> frame_errors_;  // runtime, reason
   uint64_t slots_exhausted_ = 0;

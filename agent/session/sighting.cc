@@ -115,8 +115,13 @@ std::vector<SightedLoop> sight_loops(const host::Procfs& procfs, const base::Clo
         reader.name(stacks::walk_python_stack(reader.memory(), python, thread.tstate), ignored);
     const bool in_epoll = state->kind == SyscallState::Kind::in_syscall &&
                           probes::is_epoll_wait(static_cast<uint32_t>(state->number));
+    loop.polls = state->kind == SyscallState::Kind::in_syscall &&
+                 probes::is_poll(static_cast<uint32_t>(state->number));
+    loops::EpollWait wait = describe_wait(*loop.stack, *state, python);
+    if (loop.polls) wait.max_events = 0;
     const loops::LoopSighting sighting =
-        loops::judge_running_thread(describe_wait(*loop.stack, *state, python), in_epoll);
+        loops::judge_running_thread(wait, in_epoll || loop.polls);
+    loop.polls = loop.polls && sighting.in_home_wait;
     if (sighting.kind == loops::RuntimeKind::none) continue;
     loop.pid = static_cast<uint32_t>(python.pid);
     loop.tid = static_cast<uint32_t>(tid.mapped());

@@ -31,6 +31,7 @@ struct SightedLoop {
   bool in_home_wait = false;
   int32_t home_fd = -1;  ///< -1: not known
   stalls::Cause cause = stalls::Cause::cpu;
+  bool polls = false;  ///< it waits in poll or select: seen only once those are hooked
   uint64_t seen_ns = 0;
   stalls::KnownStackPtr stack;
 };

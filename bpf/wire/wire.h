@@ -169,6 +169,7 @@ enum ls_event_type {
 	LS_EVENT_LOOP_END,
 	LS_EVENT_PROCESS_EXIT,
 	LS_EVENT_PROCESS_EXEC, /* of every process: a new program may hold a loop soon */
+	LS_EVENT_LOOP_BEGIN,   /* a loop whose wait was judged before: it needed no question */
 };
 
 struct ls_event_header {
@@ -193,6 +194,7 @@ struct ls_stack_event {
 	__u64 runqueue_ns;  /* BLOCK: then waiting for a CPU */
 	__u64 weight_ns;    /* BLOCK: 0 = exact; else it stands for this much short off-CPU time */
 	__u64 coroutine;    /* frame of the outermost coroutine: who it is among those alive; 0: none */
+	__u64 signature;    /* CANDIDATE: of the stack that waits, 0 unknown; see wait_signatures */
 	__u32 cause;
 	__u32 syscall;      /* LS_NO_SYSCALL outside system calls */
 	__u32 fd_kind;
@@ -201,9 +203,11 @@ struct ls_stack_event {
 	__u32 walk_error;
 	__u32 frame_count;
 	__u32 flags;        /* LS_STACK_... */
+	__u32 wait_kind;    /* CANDIDATE: enum ls_wait_kind */
+	__u32 reserved;
 	struct ls_frame frames[LS_MAX_FRAMES];
 };
-LS_ASSERT(sizeof(struct ls_stack_event) == 40 + 40 + 32 + 16 * LS_MAX_FRAMES);
+LS_ASSERT(sizeof(struct ls_stack_event) == 40 + 48 + 40 + 16 * LS_MAX_FRAMES);
 
 struct ls_turn_event {
 	struct ls_event_header header; /* TURN_END: time_ns is the end */
@@ -230,6 +234,13 @@ struct ls_loop_end_event {
 };
 
 enum ls_loop_end { LS_END_CLOSED, LS_END_EXEC, LS_END_EXIT };
+
+/* LOOP_BEGIN: header.slot is the one that its thread had before, or a spare one. */
+struct ls_loop_begin_event {
+	struct ls_event_header header;
+	__u32 runtime; /* as user space remembered it with the wait */
+	__u32 reserved;
+};
 
 /* ---- what user space tells the programs ------------------------------------------------------ */
 
@@ -283,10 +294,37 @@ struct ls_process {
 	/* IGNORED: it is announced again after look_again_ns if it has mapped other code since. */
 	__u64 code_pages;
 	__u64 look_again_ns;
+	__u64 image;         /* of its code objects' addresses: another at each description */
+	__u64 first_loop_ns; /* written by the programs: startup is counted from there */
 };
-LS_ASSERT(sizeof(struct ls_process) == 72);
+LS_ASSERT(sizeof(struct ls_process) == 88);
 
 enum ls_libc { LS_LIBC_OTHER, LS_LIBC_MUSL };
+
+/* What a thread waits in. */
+enum ls_wait_kind { LS_WAIT_EPOLL, LS_WAIT_POLL, LS_WAIT_SELECT };
+
+/*
+ * A wait that was judged, by the innermost frames of the stack that waits. It spares the next
+ * loop of the program the question; for poll and select it also tells the home wait from others.
+ */
+#define LS_SIGNATURE_FRAMES 3
+
+struct ls_signature {
+	__u64 image;
+	__u64 hash;
+};
+
+struct ls_remembered {
+	__u32 kind; /* enum ls_verdict_kind */
+	__u32 runtime;
+};
+
+/* A prepared slot for a loop that begins without a question; an element of spare_slots. */
+struct ls_spare {
+	__u32 slot;
+	__u32 generation;
+};
 
 struct ls_verdict_key {
 	__u32 tgid;
@@ -299,7 +337,7 @@ struct ls_verdict {
 	__u32 kind;
 	__u32 slot;
 	__u32 generation;
-	__u32 reserved;
+	__u32 runtime;
 	__u64 question; /* which question of that thread it answers: file objects' addresses return */
 };
 
@@ -311,6 +349,8 @@ struct ls_seed {
 	__s32 home_fd; /* -1: in a turn, home not known */
 	__u32 in_turn;
 	__u32 cause; /* of the wait it is in, when in a turn and off the CPU */
+	__u32 runtime;
+	__u32 reserved;
 	__u64 time_ns;
 };
 
@@ -327,6 +367,7 @@ enum ls_loss {
 	LS_LOST_SEEDED_TURN,  /* a turn begun before the agent whose home wait is not known */
 	LS_LOST_BOUNDARY,     /* a turn's begin or end was seen late, at the next sleep */
 	LS_LOST_SWITCH,       /* a context switch was not seen: what it hid is from the scheduler's book */
+	LS_LOST_LOOP_BEGIN,   /* no spare slot for a loop that began without a question: it asks */
 	LS_LOSSES,
 };
 

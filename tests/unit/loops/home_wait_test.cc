@@ -103,6 +103,20 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"WaitDirectlyUnderTheLoopThatIsNoSelect",
              Stack{{"BaseEventLoop.call_soon", kRunOnce.path}} + kAsyncioLoop, 3, false,
              RuntimeKind::none},
+        Case{"Trio",
+             {{"EpollIOManager.get_events", "/v/trio/_core/_io_epoll.py"},
+              {"run", "/v/trio/_core/_run.py"},
+              kMain},
+             3,
+             false,
+             RuntimeKind::trio},
+        Case{"TrioAsTheGuestOfAnotherLoop",
+             {{"EpollIOManager.get_events", "/v/trio/_core/_io_epoll.py"},
+              {"get_events", "/v/trio/_core/_run.py"},
+              {"_work", "/v/trio/_core/_thread_cache.py"}},
+             3,
+             false,
+             RuntimeKind::none},
         Case{"UvloopUnderItsRunner", kUvloop, 1024, true, RuntimeKind::uvloop},
         Case{"UvloopUnderRunUntilComplete", {kMain}, 1024, true, RuntimeKind::uvloop},
         Case{"LibuvWithoutUvloop", kUvloop, 1024, false, RuntimeKind::none},
@@ -115,6 +129,18 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"OnlyALoop", {kRunOnce}, 1, false, RuntimeKind::none},
         Case{"EmptyNames", {{"", ""}, {"", ""}}, 0, false, RuntimeKind::none}),
     [](const auto& test) { return std::string(test.param.name); });
+
+TEST(Remembered, OnlyWhatTheInnermostFramesDecide) {
+  EXPECT_TRUE(is_decided_by({Stack{kSelect} + kAsyncioLoop, 3, false}, 3));
+  EXPECT_TRUE(is_decided_by({Stack{kEndpoint}, 3, false}, 3));
+  const FrameName own{"MySelector.select", "/srv/app/loop.py"};
+  EXPECT_TRUE(is_decided_by({Stack{kSelect, own} + kAsyncioLoop, 3, false}, 3));
+  EXPECT_FALSE(is_decided_by({Stack{kSelect, own, own} + kAsyncioLoop, 3, false}, 3));
+  EXPECT_FALSE(is_decided_by({{}, 3, false}, 3));
+  // uvloop may be imported later.
+  EXPECT_FALSE(is_decided_by({kUvloop, 1024, false}, 3));
+  EXPECT_TRUE(is_decided_by({kUvloop, 1024, true}, 3));
+}
 
 TEST(RunningThread, InItsHomeWait) {
   const LoopSighting sighting =
@@ -163,6 +189,7 @@ TEST(RunningThread, ARunnerWithoutUvloopIsNotYetALoop) {
 TEST(RuntimeName, IsTheLabel) {
   EXPECT_EQ(runtime_name(RuntimeKind::asyncio), "asyncio");
   EXPECT_EQ(runtime_name(RuntimeKind::uvloop), "uvloop");
+  EXPECT_EQ(runtime_name(RuntimeKind::trio), "trio");
   EXPECT_EQ(runtime_name(RuntimeKind::none), "none");
 }
 

@@ -199,7 +199,7 @@ TEST(Decode, RecordsThatAreTooShortAreRejected) {
 TEST(Decode, UnknownTypesAreRejected) {
   const Bytes zeros(sizeof(ls_stack_event));
   EXPECT_FALSE(decode_event(zeros));
-  for (const uint32_t type : {0u, LS_EVENT_PROCESS_EXEC + 1u, 0xffffffffu}) {
+  for (const uint32_t type : {0u, LS_EVENT_LOOP_BEGIN + 1u, 0xffffffffu}) {
     EXPECT_FALSE(decode_event(bytes_of(stack_event(type, 2))));
   }
 }
