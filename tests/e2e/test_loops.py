@@ -23,6 +23,11 @@ def loops(kind, form):
     return Talker([PYTHON, "loops.py", kind, form])
 
 
+def holds_of(done):
+    return [{"start_ns": start, "end_ns": end, "function": function}
+            for function, start, end in done["holds"]]
+
+
 def look(agent, runtime):
     scrape = agent.scrape()
     labels = {"process": "loops.py", "runtime": runtime}
@@ -49,12 +54,11 @@ def run_service(agent, kind, form):
 @each_kind
 def test_loop_is_measured(agent, kind):
     records, done, (busy, idle), wall = run_service(agent, kind, "broken")
-    holds = [{"start_ns": start, "end_ns": end, "function": function}
-             for function, start, end in done["holds"]]
+    holds = holds_of(done)
     assert len(holds) == 32
     for match in matching.match(holds, records):
         assert match.record, f"no record of {match.hold}"
-        assert matching.blamed(match.record) == (match.hold["function"], "loops.py")
+        assert matching.blamed(match.record) == (match.hold["function"], "loops.py"), match
         assert match.record["cause"] == CAUSES[match.hold["function"]], match.record
         assert abs(match.record["duration_seconds"] - match.hold_seconds) <= max(
             0.05 * match.hold_seconds, 0.002)
@@ -90,6 +94,10 @@ def test_loops_that_live_for_one_job(agent, form):
     if form != "open":  # one that is never closed lasts until its thread's next one
         assert busy + idle <= 1.15 * own
     assert len(found) == len(lives)
-    for record in found:
-        assert matching.blamed(record) == ("charge_card", "loops.py")
-        assert record["duration_seconds"] == pytest.approx(0.025, abs=0.015)
+    # The turn also has what the job does around the call: what it waits for a CPU is not the call's.
+    for match in matching.match(holds_of(done), found):
+        assert match.record, f"no record of {match.hold}"
+        assert matching.blamed(match.record) == ("charge_card", "loops.py"), match
+        assert match.hold_seconds - 0.002 <= match.record["duration_seconds"]
+        held = max(hold["seconds"] for hold in match.record["holds"])
+        assert abs(held - match.hold_seconds) <= max(0.05 * match.hold_seconds, 0.002), match

@@ -5,7 +5,7 @@
     loops.py jobs thread      asyncio.run() for each of many jobs, each in a thread of its own
 
 A service says {"ready": true}, waits for a line, makes its holds and says {"done": true, "holds":
-[[function, start_ns, end_ns], …]}; jobs say the same with "lives", from a job's first line to its
+[[function, start_ns, end_ns], …]}; jobs say the same, and "lives", from a job's first line to its
 last.
 """
 
@@ -136,7 +136,9 @@ RUNS = {
 # ---- loops that live for one job ------------------------------------------------------------------
 
 def charge_card():
+    start_ns = time.monotonic_ns()
     time.sleep(0.025)
+    truth.append(("charge_card", start_ns, time.monotonic_ns()))
 
 
 async def job(lives):
@@ -173,11 +175,12 @@ def run_jobs(form):
     run([])  # the one that the agent asks about
     say(ready=True)
     told.wait()
+    truth.clear()
     lives = []
     for _ in range(JOBS):
         run(lives)
         time.sleep(0.005)  # no turn
-    say(done=True, lives=lives)
+    say(done=True, lives=lives, holds=truth)
     told.clear()
     told.wait()
 
