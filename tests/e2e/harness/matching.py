@@ -34,3 +34,29 @@ def blamed(record):
     """(function, file) of the longest hold."""
     longest = max(record["holds"], key=lambda hold: hold["seconds"], default=None)
     return (longest["function"], longest["file"]) if longest else ("", "")
+
+
+# A loop that waited for a CPU, or whose turn that made long, is no one's fault.
+MACHINE = ("runqueue", "throttled")
+
+
+def check(holds, records, file):
+    """Every hold has a record of its own, which says how long its function held the loop, and there
+    is no record beside them that blames anybody. Returns the matches."""
+    matches = match(holds, records)
+    for one in matches:
+        assert one.record, f"no record of {one.hold}"
+        assert blamed(one.record) == (one.hold["function"], file), one
+        # The turn also has what the loop does around the call.
+        assert one.hold_seconds - 0.002 <= one.record["duration_seconds"], one
+        held = max(hold["seconds"] for hold in one.record["holds"]
+                   if hold["function"] == one.hold["function"])
+        slack = max(0.05 * one.hold_seconds, 0.002)
+        waited = sum(one.record["causes"].get(cause, 0) for cause in MACHINE)
+        assert one.hold_seconds - slack - waited <= held <= one.hold_seconds + slack, one
+    taken = {one.record["id"] for one in matches}
+    assert len(taken) == len(holds)
+    others = [record for record in records
+              if record["id"] not in taken and record["cause"] not in MACHINE]
+    assert not others, others
+    return matches
