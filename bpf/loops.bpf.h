@@ -237,6 +237,7 @@ static __always_inline bool judge_by_signature(struct thread_state *thread,
 	become_loop(thread, task, slot);
 	fill_header(&event.header, LS_EVENT_LOOP_BEGIN, thread, task, now);
 	event.runtime = thread->runtime;
+	event.wait_kind = wait->kind;
 	send_event(&event, sizeof(event), LS_LOST_LIFECYCLE);
 	return true;
 }

@@ -23,9 +23,7 @@ struct StackRule {
 
 constexpr StackRule kStackRules[] = {
     {RuntimeKind::asyncio, {"select", "/selectors.py"}, {"_run_once", "/asyncio/base_events.py"}},
-    {RuntimeKind::trio,
-     {"get_events", "/trio/_core/_io_epoll.py"},
-     {"run", "/trio/_core/_run.py"}},
+    {RuntimeKind::trio, {"get_events", "/trio/_core/_io_epoll.py"}, {"run", "/trio/_core/_run.py"}},
 };
 
 /// Frames that run a loop which leaves no frames itself.
@@ -93,8 +91,8 @@ RuntimeKind judge_epoll_wait(const EpollWait& wait) {
 bool is_decided_by(const EpollWait& wait, std::size_t frames) {
   // Whether the process has uvloop can change, and decides where it has not.
   if (wait.max_events == kLibuvMaxEvents && !wait.process_has_uvloop) return false;
-  const auto end = wait.stack.begin() +
-                   static_cast<std::ptrdiff_t>(std::min(frames, wait.stack.size()));
+  const auto end =
+      wait.stack.begin() + static_cast<std::ptrdiff_t>(std::min(frames, wait.stack.size()));
   // The first frame that is no selector's decides each rule.
   return std::all_of(std::begin(kStackRules), std::end(kStackRules), [&](const StackRule& rule) {
     return std::any_of(wait.stack.begin(), end, [&](const FrameName& frame) {

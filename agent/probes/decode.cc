@@ -60,9 +60,8 @@ std::optional<decltype(Event::what)> decode_stack_record(std::span<const std::by
   if (!event) return std::nullopt;
   switch (event->header.type) {
     case LS_EVENT_CANDIDATE:
-      return Candidate{event->start_ns,      event->fd,
-                       event->max_events,    decode_stack(*event),
-                       event->signature,     event->wait_kind != LS_WAIT_EPOLL};
+      return Candidate{event->start_ns,      event->fd,        event->max_events,
+                       decode_stack(*event), event->signature, event->wait_kind != LS_WAIT_EPOLL};
     case LS_EVENT_BLOCK:
       return BlockEnded{event->start_ns,
                         event->blocked_ns,
@@ -112,7 +111,7 @@ std::optional<decltype(Event::what)> decode_what(uint32_t type, std::span<const 
     case LS_EVENT_LOOP_BEGIN: {
       const auto event = view<ls_loop_begin_event>(record);
       if (!event) return std::nullopt;
-      return LoopBegan{event->runtime};
+      return LoopBegan{event->runtime, event->wait_kind != LS_WAIT_EPOLL};
     }
     case LS_EVENT_PROCESS_EXIT:
       return ProcessExited{};

@@ -81,6 +81,7 @@ struct LoopEnded {
 /// in a spare one.
 struct LoopBegan {
   uint32_t runtime = 0;  ///< as it was remembered
+  bool polls = false;    ///< it waits in poll or select
 };
 
 struct ProcessExited {};

@@ -20,10 +20,10 @@ namespace loopstall::probes {
 namespace {
 
 constexpr std::string_view kLossNames[LS_LOSSES] = {
-    "block",        "gil_holder",        "tick",
-    "turn_end",     "discovery",         "lifecycle",
-    "thread_state", "turn_before_agent", "boundary_seen_late",
-    "switch_unseen",     "no_spare_slot"};
+    "block",         "gil_holder",        "tick",
+    "turn_end",      "discovery",         "lifecycle",
+    "thread_state",  "turn_before_agent", "boundary_seen_late",
+    "switch_unseen", "no_spare_slot"};
 constexpr std::string_view kWalkErrorNames[LS_WALK_ERRORS] = {
     "",          "no_process", "no_thread_base", "no_thread_state", "no_frame",
     "truncated", "too_deep",   "holder_changed", "gil_free",        "holder_is_waiter"};

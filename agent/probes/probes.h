@@ -28,7 +28,7 @@ struct Seed {
   int32_t home_fd = -1;  ///< -1: not known
   bool in_turn = false;
   stalls::Cause cause = stalls::Cause::other;  ///< of the wait it is in
-  uint32_t runtime = 0;  ///< of the loop; see remember()
+  uint32_t runtime = 0;                        ///< of the loop; see remember()
   uint64_t seen_ns = 0;
 };
 

@@ -79,6 +79,10 @@ class Loop {
   void mark_ended(uint64_t now_ns) {
     if (ended_ns_ == 0) ended_ns_ = now_ns;
   }
+  /// Whether it waits in poll or select.
+  bool polls() const { return polls_; }
+  void set_polls(bool polls) { polls_ = polls; }
+
   /// Its thread goes on with another loop in the same slot.
   void revive() { ended_ns_ = 0; }
   bool has_ended() const { return ended_ns_ != 0; }
@@ -110,6 +114,7 @@ class Loop {
   uint64_t seen_turn_number_ = 0;
   uint64_t ended_ns_ = 0;
   uint64_t dropped_ = 0;
+  bool polls_ = false;
 };
 
 /// The turn with the names of its samples.

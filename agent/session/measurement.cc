@@ -27,6 +27,9 @@ constexpr uint64_t kLastEventsNs = 1'500'000'000;
 constexpr uint64_t kUntouchedNs = 2'000'000'000;
 // Loops that begin without a question, between two rounds of the session's thread.
 constexpr std::size_t kSpareSlots = 64;
+// How long poll and select stay hooked after the last loop that waits in them: a sweep must find
+// its successor in the meantime.
+constexpr uint64_t kPollsWantedNs = 150'000'000'000;
 // The BPF side's LS_SIGNATURE_FRAMES.
 constexpr std::size_t kSignatureFrames = 3;
 // Turns in progress that are older than this are shown with where they are.
@@ -191,6 +194,16 @@ void Measurement::sweep_processes() {
     probes_.forget(static_cast<pid_t>(pid));
     drop_process(pid);
   }
+  stop_watching_polls();
+}
+
+/// poll and select are common, and their hooks cost each call something.
+void Measurement::stop_watching_polls() {
+  const uint64_t now_ns = clock_.monotonic_ns();
+  const bool is_used =
+      std::any_of(loops_.begin(), loops_.end(), [](const auto& l) { return l.second->polls(); });
+  if (is_used) polls_seen_ns_ = now_ns;
+  if (now_ns - polls_seen_ns_ > kPollsWantedNs) probes_.watch_polls(false);
 }
 
 void Measurement::on(const probes::EventOrigin& origin, const probes::ProcessExited&) {
@@ -271,8 +284,7 @@ void Measurement::judge(const Question& question) {
   // It asked twice, and took the first answer.
   if (Loop* known = find(wait); known != nullptr && known->wait() == wait) return;
   drop_unanswered(wait);
-  const loops::EpollWait described =
-      describe(question.candidate, *question.seen->known, *target);
+  const loops::EpollWait described = describe(question.candidate, *question.seen->known, *target);
   const loops::RuntimeKind kind = loops::judge_epoll_wait(described);
   const bool is_home = kind != loops::RuntimeKind::none;
   if (loops::is_decided_by(described, kSignatureFrames)) {
@@ -289,6 +301,7 @@ void Measurement::judge(const Question& question) {
   }
   Loop* loop = open_loop(wait, target, kind);
   if (loop == nullptr) return;
+  loop->set_polls(question.candidate.polls);
   probes_.slots().prepare(loop->slot(), loop->generation(), question.origin.time_ns);
   if (!probes_.accept(wait, loop->slot(), loop->generation(), static_cast<uint32_t>(kind))) {
     loop->mark_ended(clock_.monotonic_ns());
@@ -376,6 +389,7 @@ void Measurement::on(const probes::EventOrigin& origin, const probes::LoopEnded&
 void Measurement::on(const probes::EventOrigin& origin, const probes::LoopBegan& began) {
   if (Loop* loop = find(origin)) {
     loop->revive();
+    loop->set_polls(began.polls);
     return;
   }
   const auto spare = spares_.find(origin.slot);
@@ -390,7 +404,8 @@ void Measurement::on(const probes::EventOrigin& origin, const probes::LoopBegan&
   }
   drop_unanswered({origin.pid, origin.tid, 0});
   open_loop_in(origin.slot, {origin.pid, origin.tid, 0}, process->second.target,
-               static_cast<loops::RuntimeKind>(began.runtime));
+               static_cast<loops::RuntimeKind>(began.runtime))
+      ->set_polls(began.polls);
 }
 
 void Measurement::on(Scanned&& scanned) {
@@ -412,6 +427,7 @@ void Measurement::seed(const std::vector<SightedLoop>& sighted) {
     });
     if (asks) continue;
     if (sight.polls) {  // it asks at its next wait
+      polls_seen_ns_ = clock_.monotonic_ns();
       probes_.watch_polls(true);
       continue;
     }

@@ -80,6 +80,7 @@ class Measurement {
   bool lacks_loop(uint32_t pid) const;
   void drop_process(uint32_t pid);
   void look_at_young();
+  void stop_watching_polls();
   void judge_known_waits();
   void judge(const Question& question);
   /// Null when all slots are taken.
@@ -119,6 +120,7 @@ class Measurement {
   std::map<uint32_t, uint32_t> spares_;  // slots given away for loops to come, with generations
   std::deque<std::shared_ptr<const stalls::StallRecord>> records_;  // newest first
   std::map<std::pair<std::string, std::string>, uint64_t> frame_errors_;  // runtime, reason
+  uint64_t polls_seen_ns_ = 0;  // when a loop that waits in poll or select was last known
   uint64_t slots_exhausted_ = 0;
   uint64_t torn_readings_ = 0;
   uint64_t dropped_ = 0;

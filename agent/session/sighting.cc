@@ -119,8 +119,7 @@ std::vector<SightedLoop> sight_loops(const host::Procfs& procfs, const base::Clo
                  probes::is_poll(static_cast<uint32_t>(state->number));
     loops::EpollWait wait = describe_wait(*loop.stack, *state, python);
     if (loop.polls) wait.max_events = 0;
-    const loops::LoopSighting sighting =
-        loops::judge_running_thread(wait, in_epoll || loop.polls);
+    const loops::LoopSighting sighting = loops::judge_running_thread(wait, in_epoll || loop.polls);
     loop.polls = loop.polls && sighting.in_home_wait;
     if (sighting.kind == loops::RuntimeKind::none) continue;
     loop.pid = static_cast<uint32_t>(python.pid);

@@ -238,8 +238,8 @@ enum ls_loop_end { LS_END_CLOSED, LS_END_EXEC, LS_END_EXIT };
 /* LOOP_BEGIN: header.slot is the one that its thread had before, or a spare one. */
 struct ls_loop_begin_event {
 	struct ls_event_header header;
-	__u32 runtime; /* as user space remembered it with the wait */
-	__u32 reserved;
+	__u32 runtime;   /* as user space remembered it with the wait */
+	__u32 wait_kind; /* enum ls_wait_kind */
 };
 
 /* ---- what user space tells the programs ------------------------------------------------------ */

@@ -175,6 +175,18 @@ TEST(Decode, LoopEnd) {
   EXPECT_EQ(ended.cause_ns[stalls::index(Cause::sleep)], 13u);
 }
 
+TEST(Decode, LoopBegin) {
+  ls_loop_begin_event event{};
+  event.header = header(LS_EVENT_LOOP_BEGIN);
+  event.runtime = 3;
+  EXPECT_EQ(what<LoopBegan>(bytes_of(event)).runtime, 3u);
+  EXPECT_FALSE(what<LoopBegan>(bytes_of(event)).polls);
+  for (const uint32_t kind : {LS_WAIT_POLL, LS_WAIT_SELECT}) {
+    event.wait_kind = kind;
+    EXPECT_TRUE(what<LoopBegan>(bytes_of(event)).polls);
+  }
+}
+
 TEST(Decode, RecordsThatAreTooShortAreRejected) {
   const std::vector<std::pair<uint32_t, std::size_t>> whole = {
       {LS_EVENT_ANNOUNCE, sizeof(ls_event_header)},
@@ -185,6 +197,7 @@ TEST(Decode, RecordsThatAreTooShortAreRejected) {
       {LS_EVENT_TURN_END, sizeof(ls_turn_event)},
       {LS_EVENT_DELAYED, sizeof(ls_delayed_event)},
       {LS_EVENT_LOOP_END, sizeof(ls_loop_end_event)},
+      {LS_EVENT_LOOP_BEGIN, sizeof(ls_loop_begin_event)},
       {LS_EVENT_PROCESS_EXIT, sizeof(ls_event_header)},
       {LS_EVENT_PROCESS_EXEC, sizeof(ls_event_header)}};
   for (const auto& [type, size] : whole) {
