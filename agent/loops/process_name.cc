@@ -379,6 +379,12 @@ Program resolve_script(const std::string& script, Args args, int depth) {
   std::string_view name = base_name(script);
   if (name == "__main__.py") name = base_name(parent_of(script));
   if (is_known_command(name, args)) return resolve_command(name, args, depth);
+  // Debian's name for a module's own script: python3-coverage.
+  constexpr std::string_view kDebianPrefix = "python3-";
+  if (name.starts_with(kDebianPrefix)) {
+    const std::string_view module = name.substr(kDebianPrefix.size());
+    if (is_known_command(module, args)) return resolve_command(module, args, depth);
+  }
   Program program = named(name);
   program.python.script = script;
   return program;

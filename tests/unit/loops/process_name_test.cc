@@ -137,6 +137,8 @@ TEST(ProcessName, SkipsLaunchers) {
       {"poetry run python -m pkg.mod", "pkg.mod"},
       {"coverage run --source app -m uvicorn app:app", "app:app"},
       {"python -m coverage run main.py", "main.py"},
+      {"/usr/bin/python3 /usr/bin/python3-coverage run -m uvicorn app:app", "app:app"},
+      {"/usr/bin/python3 /usr/bin/python3-shop run -m uvicorn", "python3-shop"},
       {"python -m debugpy --listen 5678 -m uvicorn app:app", "app:app"},
       {"tini -- dumb-init -- env A=1 nice python main.py", "main.py"},
       {"tini -- /usr/local/bin/acmed --fast", "acmed"},
