@@ -148,21 +148,19 @@ def compiled(source, program, *flags):
     return program
 
 
-def test_library_that_is_mapped_late(agent, tmp_path):
+def test_library_that_is_mapped_late(agent_binary, tmp_path):
     """By a server that waits on an epoll of its own first, and is known as no Python by then."""
     if not LIBRARY.exists():
         pytest.skip(f"no {LIBRARY} (Debian: libpython3.11)")
     program = compiled(VICTIMS / "embeds_late.c", tmp_path / "plugged", "-s")
-    def ignored():
-        return agent.scrape().sum("loopstall_targets", state="ignored")
-
-    others = ignored()
     with Talker([str(program), str(LIBRARY), *NAPPING]) as victim:
         victim.hear("serves")
-        waiting.until(lambda: ignored() > others, 10, "it is known as no Python")
-        victim.tell("load")
-        victim.hear("ready")
-        assert_naps_are_named(agent, victim)
+        with Agent("--pid", str(victim.pid)) as agent:
+            waiting.until(lambda: agent.scrape().sum("loopstall_targets", state="ignored") == 1, 10,
+                          "it is known as no Python")
+            victim.tell("load")
+            victim.hear("ready")
+            assert_naps_are_named(agent, victim)
 
 
 # ---- refused, by a reason ------------------------------------------------------------------------
