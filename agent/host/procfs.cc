@@ -169,9 +169,7 @@ Result<std::vector<Mapping>> Procfs::maps(pid_t pid) const {
 
 Result<std::string> Procfs::cgroup(pid_t pid) const { return read_file(path(pid, "cgroup")); }
 
-Result<std::string> Procfs::mountinfo(pid_t pid) const {
-  return read_file(path(pid, "mountinfo"));
-}
+Result<std::string> Procfs::mountinfo(pid_t pid) const { return read_file(path(pid, "mountinfo")); }
 
 Result<std::string> Procfs::exe(pid_t pid) const { return read_link(path(pid, "exe")); }
 

@@ -17,7 +17,7 @@ namespace loopstall::host {
 struct ProcessStat {
   std::string comm;  ///< the target's own words: may hold spaces and parentheses
   char state = '?';
-  bool ending = false;          ///< it exits, or is a zombie: its memory is or will be gone
+  bool ending = false;         ///< it exits, or is a zombie: its memory is or will be gone
   uint64_t start_ticks = 0;    ///< field 22, in clock ticks since boot
   uint64_t start_boot_ns = 0;  ///< the same in CLOCK_BOOTTIME nanoseconds; (pid, start) is identity
 };

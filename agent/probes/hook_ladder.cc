@@ -33,8 +33,8 @@ int keep_libbpf_message(libbpf_print_level level, const char* format, va_list ar
   if (level == LIBBPF_DEBUG) return 0;
   char text[512];
   const int size = std::vsnprintf(text, sizeof text, format, arguments);
-  std::string_view message(text, static_cast<std::size_t>(
-                                     std::min<int>(size, static_cast<int>(sizeof text) - 1)));
+  std::string_view message(
+      text, static_cast<std::size_t>(std::min<int>(size, static_cast<int>(sizeof text) - 1)));
   while (message.ends_with('\n')) message.remove_suffix(1);
   last_libbpf_warning = std::string(message);
   base::log_debug("libbpf: {}", message);
@@ -105,7 +105,7 @@ Result<void> keep(std::vector<Link>& links, bpf_link* link, std::string_view wha
 
 /// Mounting it shows nothing new to anybody who could not mount it himself.
 void mount_tracefs() {
-  struct stat seen{};
+  struct stat seen {};
   if (stat("/sys/kernel/tracing/events", &seen) == 0) return;
   if (mount("tracefs", kTracefs, "tracefs", 0, nullptr) != 0) {
     base::log_debug("cannot mount tracefs at {}: {}", kTracefs, std::strerror(errno));
@@ -133,24 +133,27 @@ Result<void> attach_tracepoints(AttachedPrograms& programs) {
   };
   auto& all = programs.skeleton->progs;
   const Point points[] = {
-      {all.on_wait_enter, "sys_enter_epoll_wait"},   {all.on_wait_exit, "sys_exit_epoll_wait"},
-      {all.on_wait_enter, "sys_enter_epoll_pwait"},  {all.on_wait_exit, "sys_exit_epoll_pwait"},
-      {all.on_wait_enter, "sys_enter_epoll_pwait2"}, {all.on_wait_exit, "sys_exit_epoll_pwait2"},
+      {all.on_wait_enter, "sys_enter_epoll_wait"},
+      {all.on_wait_exit, "sys_exit_epoll_wait"},
+      {all.on_wait_enter, "sys_enter_epoll_pwait"},
+      {all.on_wait_exit, "sys_exit_epoll_pwait"},
+      {all.on_wait_enter, "sys_enter_epoll_pwait2"},
+      {all.on_wait_exit, "sys_exit_epoll_pwait2"},
       {all.on_close, "sys_enter_close"},
   };
   for (const Point& point : points) {
     const std::string path = std::string(kTracefs) + "/events/syscalls/" + point.name;
     // arm64 has no epoll_wait, kernels before 5.11 no epoll_pwait2.
-    struct stat seen{};
+    struct stat seen {};
     const bool optional = std::string_view(point.name).ends_with("epoll_wait") ||
                           std::string_view(point.name).ends_with("epoll_pwait2");
     if (optional && stat(path.c_str(), &seen) != 0 && errno == ENOENT &&
         stat("/sys/kernel/tracing/events/syscalls", &seen) == 0) {
       continue;
     }
-    auto kept = keep(programs.links,
-                     bpf_program__attach_tracepoint(point.program, "syscalls", point.name),
-                     point.name);
+    auto kept =
+        keep(programs.links, bpf_program__attach_tracepoint(point.program, "syscalls", point.name),
+             point.name);
     if (!kept) return kept;
   }
   return {};
@@ -212,8 +215,7 @@ void attach_clock(AttachedPrograms& programs, uint32_t rate_hz) {
   for (int cpu = 0; cpu < libbpf_num_possible_cpus(); ++cpu) {
     base::UniqueFd clock = open_clock(cpu, rate_hz);
     if (!clock) continue;  // offline
-    bpf_link* link =
-        bpf_program__attach_perf_event(programs.skeleton->progs.on_tick, clock.get());
+    bpf_link* link = bpf_program__attach_perf_event(programs.skeleton->progs.on_tick, clock.get());
     if (link == nullptr) continue;
     // The link owns the descriptor from here on.
     clock = base::UniqueFd();
@@ -299,8 +301,8 @@ Result<AttachedPrograms> attach_programs(const ProbeOptions& options) {
     auto programs = attach_step(step, options);
     if (programs) return programs;
     base::log_debug("hook {}: {}", step.name, programs.error().message);
-    reasons += (reasons.empty() ? "" : "; ") + std::string(step.name) + ": " +
-               programs.error().message;
+    reasons +=
+        (reasons.empty() ? "" : "; ") + std::string(step.name) + ": " + programs.error().message;
   }
   return fail(ErrorKind::environment, "cannot measure turns on this kernel: {}", reasons);
 }

@@ -90,7 +90,7 @@ class Probes {
   const std::vector<stalls::HookChoice>& hooks() const;
 
   struct Health {
-    std::vector<stalls::ReasonCount> events_lost;    ///< every reason, zeros included
+    std::vector<stalls::ReasonCount> events_lost;  ///< every reason, zeros included
     std::vector<stalls::ReasonCount> stack_errors;
     std::vector<stalls::ProgramCost> programs;
   };

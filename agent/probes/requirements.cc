@@ -29,8 +29,8 @@ std::string missing_capabilities() {
   const bool is_admin = capng_have_capability(CAPNG_EFFECTIVE, CAP_SYS_ADMIN) != 0;
   std::string missing;
   for (const Need& need : kNeeds) {
-    const bool covered = is_admin && need.capability != CAP_SYS_PTRACE &&
-                         need.capability != CAP_DAC_READ_SEARCH;
+    const bool covered =
+        is_admin && need.capability != CAP_SYS_PTRACE && need.capability != CAP_DAC_READ_SEARCH;
     if (covered || capng_have_capability(CAPNG_EFFECTIVE, need.capability) != 0) continue;
     missing += (missing.empty() ? "" : ", ") + std::string(need.name);
   }

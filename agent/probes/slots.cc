@@ -27,8 +27,8 @@ std::size_t mapped_bytes(uint32_t count, std::size_t value_size) {
 }
 
 std::byte* map_array(int fd, uint32_t count, std::size_t value_size) {
-  void* address = mmap(nullptr, mapped_bytes(count, value_size), PROT_READ | PROT_WRITE,
-                       MAP_SHARED, fd, 0);
+  void* address =
+      mmap(nullptr, mapped_bytes(count, value_size), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
   return address == MAP_FAILED ? nullptr : static_cast<std::byte*>(address);
 }
 

@@ -449,9 +449,8 @@ constexpr SyscallRule kRules[] = {
 };
 
 constexpr std::string_view kFdKinds[LS_FD_KINDS] = {
-    "",     "socket",           "file",    "directory", "block_device",
-    "pipe", "character_device", "eventfd", "epoll",     "timerfd",
-    "other"};
+    "",        "socket", "file",    "directory", "block_device", "pipe", "character_device",
+    "eventfd", "epoll",  "timerfd", "other"};
 
 std::vector<std::string> numbered_names() {
   std::vector<std::string> names;
@@ -496,16 +495,24 @@ std::string_view fd_kind_name(uint32_t kind) {
 Cause cause_of_wait(uint32_t number, std::string_view fd_target) {
   const SyscallRule* rule = find_rule(number);
   switch (rule == nullptr ? uint32_t{LS_RULE_OTHER} : rule->rule) {
-    case LS_RULE_SLEEP: return Cause::sleep;
-    case LS_RULE_NETWORK: return Cause::network;
-    case LS_RULE_FILE: return Cause::file;
+    case LS_RULE_SLEEP:
+      return Cause::sleep;
+    case LS_RULE_NETWORK:
+      return Cause::network;
+    case LS_RULE_FILE:
+      return Cause::file;
     case LS_RULE_LOCK:
-    case LS_RULE_FUTEX: return Cause::lock;
-    case LS_RULE_PROCESS: return Cause::process;
-    case LS_RULE_MEMORY: return Cause::pagefault;
+    case LS_RULE_FUTEX:
+      return Cause::lock;
+    case LS_RULE_PROCESS:
+      return Cause::process;
+    case LS_RULE_MEMORY:
+      return Cause::pagefault;
     case LS_RULE_FD:
-    case LS_RULE_POLL: return cause_of_target(fd_target);
-    default: return Cause::other;
+    case LS_RULE_POLL:
+      return cause_of_target(fd_target);
+    default:
+      return Cause::other;
   }
 }
 

@@ -258,8 +258,8 @@ void Measurement::on(const probes::EventOrigin& origin, const probes::Candidate&
     resolver_.inspect(origin.pid);
   }
   stacks::RawStack raw = candidate.stack;
-  questions_.push_back({origin, candidate, stacks_.intern(origin.pid, std::move(raw),
-                                                          clock_.monotonic_ns())});
+  questions_.push_back(
+      {origin, candidate, stacks_.intern(origin.pid, std::move(raw), clock_.monotonic_ns())});
   judge_known_waits();
 }
 
@@ -431,14 +431,12 @@ void Measurement::seed(const std::vector<SightedLoop>& sighted) {
       probes_.watch_polls(true);
       continue;
     }
-    Loop* loop =
-        open_loop({sight.pid, sight.tid, 0}, process->second.target, sight.kind);
+    Loop* loop = open_loop({sight.pid, sight.tid, 0}, process->second.target, sight.kind);
     if (loop == nullptr) return;
     if (sight.in_home_wait) {
       probes_.slots().prepare(loop->slot(), loop->generation(), sight.seen_ns);
     } else {
-      probes_.slots().prepare_in_turn(loop->slot(), loop->generation(), sight.seen_ns,
-                                      sight.cause);
+      probes_.slots().prepare_in_turn(loop->slot(), loop->generation(), sight.seen_ns, sight.cause);
       auto seen = std::make_shared<SeenStack>();
       seen->known = sight.stack;
       loop->see_in_turn(1, std::move(seen));
@@ -556,8 +554,8 @@ void Measurement::read_accounts() {
       }
     }
     const bool last_call = loop->has_ended() && now_ns - loop->ended_ns() > kLastEventsNs;
-    if (last_call && (!loop->has_unfinished_work() ||
-                      now_ns - loop->ended_ns() > 4 * kLastEventsNs)) {
+    if (last_call &&
+        (!loop->has_unfinished_work() || now_ns - loop->ended_ns() > 4 * kLastEventsNs)) {
       over.push_back(slot);
     }
   }
@@ -570,8 +568,8 @@ void Measurement::read_accounts() {
 /// Its thread died before it fetched the answer that it is a loop's: nothing will end it.
 bool Measurement::is_stillborn(const Loop& loop, uint64_t now_ns) const {
   const stalls::LoopAccount& account = loop.account();
-  const bool is_untouched = account.activity == stalls::LoopActivity::idle &&
-                            account.accounted_ns == account.birth_ns;
+  const bool is_untouched =
+      account.activity == stalls::LoopActivity::idle && account.accounted_ns == account.birth_ns;
   if (!is_untouched || now_ns - account.birth_ns < kUntouchedNs) return false;
   return !procfs_.thread_comm(static_cast<pid_t>(loop.pid()), static_cast<pid_t>(loop.tid()));
 }
@@ -598,14 +596,12 @@ stalls::LoopState Measurement::state_of(const Loop& loop) const {
   state.in_turn = account.turn_start_ns != 0 && !loop.has_ended();
   state.turn_start_ns = state.in_turn ? account.turn_start_ns : 0;
   state.turn_at_least = state.in_turn && account.turn_at_least;
-  state.current_cause = account.activity == stalls::LoopActivity::off_cpu
-                            ? account.current_cause
-                            : stalls::Cause::cpu;
+  state.current_cause = account.activity == stalls::LoopActivity::off_cpu ? account.current_cause
+                                                                          : stalls::Cause::cpu;
   state.phase = account.serving ? "serving" : "startup";
   state.utilization_60s = loop.ledger().utilization().ratio();
   const SeenStackPtr& seen = loop.seen_in_turn();
-  if (state.in_turn && seen && seen->is_known() &&
-      loop.seen_turn_number() == account.turn_number) {
+  if (state.in_turn && seen && seen->is_known() && loop.seen_turn_number() == account.turn_number) {
     state.stack = seen->known->stack;
   }
   return state;

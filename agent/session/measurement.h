@@ -116,9 +116,9 @@ class Measurement {
   std::map<uint32_t, Young> young_;
   std::unordered_map<uint32_t, std::unique_ptr<Loop>> loops_;  // by slot
   std::vector<uint32_t> free_slots_;
-  std::vector<uint32_t> generations_;  // of each slot
+  std::vector<uint32_t> generations_;    // of each slot
   std::map<uint32_t, uint32_t> spares_;  // slots given away for loops to come, with generations
-  std::deque<std::shared_ptr<const stalls::StallRecord>> records_;  // newest first
+  std::deque<std::shared_ptr<const stalls::StallRecord>> records_;        // newest first
   std::map<std::pair<std::string, std::string>, uint64_t> frame_errors_;  // runtime, reason
   uint64_t polls_seen_ns_ = 0;  // when a loop that waits in poll or select was last known
   uint64_t slots_exhausted_ = 0;

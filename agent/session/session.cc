@@ -22,9 +22,15 @@ probes::ProbeOptions probe_options(const config::Config& config) {
   options.max_loops = config.max_loops;
   options.btf_path = config.btf_path;
   switch (config.hook) {
-    case config::HookMode::automatic: options.hook = probes::BoundaryHook::automatic; break;
-    case config::HookMode::tracepoint: options.hook = probes::BoundaryHook::tracepoint; break;
-    case config::HookMode::tp_btf: options.hook = probes::BoundaryHook::tp_btf; break;
+    case config::HookMode::automatic:
+      options.hook = probes::BoundaryHook::automatic;
+      break;
+    case config::HookMode::tracepoint:
+      options.hook = probes::BoundaryHook::tracepoint;
+      break;
+    case config::HookMode::tp_btf:
+      options.hook = probes::BoundaryHook::tp_btf;
+      break;
   }
   return options;
 }

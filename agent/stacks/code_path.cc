@@ -88,9 +88,9 @@ std::optional<std::string> dir_of_asyncio(std::string_view path) {
 bool is_template(std::string_view path) {
   // Not .cfg or .conf: such files are executed as Python too (buildbot's master.cfg).
   constexpr auto kEndings = std::to_array<std::string_view>(
-      {".html", ".htm", ".xhtml", ".xml", ".svg", ".txt", ".text", ".md", ".rst", ".tex", ".csv",
-       ".css", ".js", ".json", ".yaml", ".yml", ".toml", ".sql", ".sh", ".eml", ".email", ".j2",
-       ".jinja", ".jinja2", ".tmpl", ".tpl", ".template"});
+      {".html", ".htm", ".xhtml", ".xml", ".svg",   ".txt",    ".text", ".md",   ".rst",
+       ".tex",  ".csv", ".css",   ".js",  ".json",  ".yaml",   ".yml",  ".toml", ".sql",
+       ".sh",   ".eml", ".email", ".j2",  ".jinja", ".jinja2", ".tmpl", ".tpl",  ".template"});
   return std::any_of(kEndings.begin(), kEndings.end(),
                      [path](std::string_view ending) { return path.ends_with(ending); });
 }

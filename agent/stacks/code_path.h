@@ -30,8 +30,8 @@ std::optional<std::string> stdlib_dir_by_form(std::string_view path);
 /// a loop: .../asyncio/base_events.py. It may be a folder of the user's with such a name.
 std::optional<std::string> dir_of_asyncio(std::string_view path);
 
-/// Whether the file is text that a template engine compiles, by the ending of its name. Jinja2 gives
-/// its code objects the name of the template (jinja2/environment.py, Environment.compile).
+/// Whether the file is text that a template engine compiles, by the ending of its name. Jinja2
+/// gives its code objects the name of the template (jinja2/environment.py, Environment.compile).
 bool is_template(std::string_view path);
 
 /// "acme/billing/api.py" -> "acme.billing.api".

@@ -137,7 +137,8 @@ constexpr auto kLibraryRows = std::to_array<LibraryRow>({
      "{function} waits for a process of multiprocessing. Use loop.run_in_executor with a "
      "ProcessPoolExecutor and await it."},
     {Origin::stdlib, "concurrent/futures/thread.py", "ThreadPoolExecutor.submit", kLock | kSleep,
-     "{function} hands work to a thread pool, which starts a thread for it and waits until it runs. "
+     "{function} hands work to a thread pool, which starts a thread for it and waits until it "
+     "runs. "
      "Let the pool start its threads before the service serves; if this lasts, no CPU is free or "
      "another thread keeps the GIL."},
     {Origin::stdlib, "concurrent/futures/", "", kLock | kSleep,
@@ -352,9 +353,8 @@ bool is_within(std::string_view label, std::string_view file) {
 
 // Before CPython 3.11 a frame has its plain name alone.
 bool is_named(std::string_view function, std::string_view wanted) {
-  return function == wanted ||
-         (!function.empty() && wanted.ends_with(function) &&
-          wanted[wanted.size() - function.size() - 1] == '.');
+  return function == wanted || (!function.empty() && wanted.ends_with(function) &&
+                                wanted[wanted.size() - function.size() - 1] == '.');
 }
 
 bool matches(const LibraryRow& row, const Frame& frame, Cause cause) {

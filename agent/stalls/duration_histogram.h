@@ -9,8 +9,9 @@ namespace loopstall::stalls {
 
 /// Upper bounds (inclusive) in nanoseconds; one more bucket holds what is above the last.
 inline constexpr std::array<uint64_t, 14> kBucketBoundsNs = {
-    1'000'000,   2'500'000,   5'000'000,     10'000'000,    25'000'000,    50'000'000,    100'000'000,
-    250'000'000, 500'000'000, 1'000'000'000, 2'500'000'000, 5'000'000'000, 10'000'000'000, 30'000'000'000};
+    1'000'000,     2'500'000,     5'000'000,      10'000'000,    25'000'000,
+    50'000'000,    100'000'000,   250'000'000,    500'000'000,   1'000'000'000,
+    2'500'000'000, 5'000'000'000, 10'000'000'000, 30'000'000'000};
 
 inline constexpr std::size_t kBucketCount = kBucketBoundsNs.size() + 1;
 

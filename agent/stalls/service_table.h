@@ -110,8 +110,8 @@ class LoopLedger {
 
   Service& service_;
   Reading last_;
-  LoopAccount counted_;          // the last account that was counted
-  ByCause shown_busy_ns_{};      // what the service was given so far
+  LoopAccount counted_;      // the last account that was counted
+  ByCause shown_busy_ns_{};  // what the service was given so far
   uint64_t shown_idle_ns_ = 0;
   std::map<std::string_view, uint64_t> shown_syscalls_;
   uint64_t open_start_ns_ = 0;    // the open span that was claimed in advance

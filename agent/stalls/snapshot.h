@@ -44,8 +44,8 @@ struct LoopState {
   uint32_t pid = 0;
   uint32_t tid = 0;
   bool in_turn = false;
-  uint64_t turn_start_ns = 0;  ///< monotonic; 0 when idle. Its age is computed at scrape.
-  bool turn_at_least = false;  ///< the turn began before the agent saw the loop
+  uint64_t turn_start_ns = 0;        ///< monotonic; 0 when idle. Its age is computed at scrape.
+  bool turn_at_least = false;        ///< the turn began before the agent saw the loop
   Cause current_cause = Cause::cpu;  ///< of the turn in progress
   std::string phase;                 ///< "startup" or "serving"
   double utilization_60s = 0;
@@ -101,15 +101,15 @@ struct HookChoice {
 
 /// The agent's own health.
 struct AgentHealth {
-  bool ready = false;                    ///< hooks attached and the first scan done
-  std::vector<std::string> not_ready;    ///< reasons, one sentence each
+  bool ready = false;                  ///< hooks attached and the first scan done
+  std::vector<std::string> not_ready;  ///< reasons, one sentence each
   std::vector<HookChoice> hooks;
   std::vector<TargetCount> targets;
   std::vector<ReasonCount> events_lost;
   std::vector<StackErrorCount> stack_errors;
   std::vector<ProgramCost> programs;
-  uint64_t series_folded = 0;            ///< functions counted in ~other for want of room
-  uint64_t stall_records_suppressed = 0; ///< stalls counted but not logged, over the rate limit
+  uint64_t series_folded = 0;             ///< functions counted in ~other for want of room
+  uint64_t stall_records_suppressed = 0;  ///< stalls counted but not logged, over the rate limit
 };
 
 /// What the HTTP side reads: immutable, replaced as a whole by the session's thread.

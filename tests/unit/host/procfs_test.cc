@@ -136,8 +136,8 @@ TEST(ParseStat, ANameCannotForgeTheFields) {
 
 TEST(ParseStat, KnowsProcessesThatEnd) {
   const auto ending = [](const std::string& state, const std::string& flags) {
-    const std::string text = "42 (x) " + state + " 1 42 42 0 -1 " + flags +
-                             " 0 0 0 0 0 0 0 0 20 0 1 0 987654 0 0";
+    const std::string text =
+        "42 (x) " + state + " 1 42 42 0 -1 " + flags + " 0 0 0 0 0 0 0 0 20 0 1 0 987654 0 0";
     return parse_stat(text).value().ending;
   };
   EXPECT_FALSE(ending("S", "4194304"));
