@@ -19,8 +19,7 @@ pytestmark = pytest.mark.usefixtures("privileged")
 
 @pytest.fixture(scope="session")
 def run_of(request, agent):
-    waiting = [case for case in CASES if case.sleeps]
-    return running.Once(request, [waiting], agent)
+    return running.Once(request, agent)
 
 
 each_case = pytest.mark.parametrize("case", CASES, ids=str)

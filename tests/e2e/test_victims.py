@@ -15,8 +15,7 @@ ROUNDS = 12
 
 @pytest.fixture(scope="session")
 def run_of(request):
-    waiting = [case for case in ALL if case.sleeps]
-    return running.Once(request, [[case] for case in waiting], heartbeat=True, holds=ROUNDS)
+    return running.Once(request, heartbeat=True, holds=ROUNDS)
 
 
 @pytest.mark.parametrize("case", ALL, ids=str)

@@ -43,7 +43,9 @@ async def pillow(run, prepared):
 
 
 def order_book(megabytes):
-    order = {"id": 123456, "name": "a customer's name", "lines": [1, 2.5, "three"], "paid": True}
+    """Few containers for its size: the cyclic collector must not be what takes the time."""
+    order = {"id": 123456, "name": "a customer's name", "lines": list(range(1000)), "paid": True,
+             "note": "a line\nof \"text\"\tthat is long. " * 100}
     one = json.dumps(order)
     return ("[" + ",".join([one] * (megabytes * 1_000_000 // len(one))) + "]").encode()
 

@@ -96,29 +96,25 @@ def run_at_once(starts, form, options, agent=None, cgroup=None, heartbeat=False,
 
 
 class Once:
-    """Runs each case once in each form, at the first question for it. It runs at once with both
-    loops' victims of all cases of its company; companies: lists of cases that leave the CPU to each
-    other."""
+    """Runs each case once in each form, at the first question for it. Cases that sleep leave the
+    CPU to others: they run under both loops at once."""
 
-    def __init__(self, request, companies, agent=None, **how):
-        """request: asked for the fixtures of what the cases need; how: of run_at_once."""
+    def __init__(self, request, agent=None, **how):
+        """request: asked for the fixtures of what the cases need; how: of run_together."""
         self._request = request
-        self._companies = {case: company for company in companies for case in company}
         self._agent = agent
         self._how = how
         self._runs = {}
 
     def __call__(self, case, loop, form):
         if (case, loop, form) not in self._runs:
-            company = self._companies.get(case)
-            starts = [(case, loop)] if not company else [
-                (other, kind) for other in company for kind in LOOPS]
-            options = {other: options_of(other, *(self._fixture(name) for name in (
-                "peers", "dsn", "scratch"))) for other, _ in starts}
+            loops = LOOPS if case.sleeps else (loop,)
+            options = options_of(case, *(self._fixture(name) for name in (
+                "peers", "dsn", "scratch")))
             cgroup = self._fixture("slow_disk")() if case.throttled else None
-            for (other, kind), run in run_at_once(starts, form, options, self._agent, cgroup,
-                                                  **self._how).items():
-                self._runs[other, kind, form] = run
+            for ran, run in run_together(case, loops, form, options, self._agent, cgroup=cgroup,
+                                         **self._how).items():
+                self._runs[case, ran, form] = run
         return self._runs[case, loop, form]
 
     def _fixture(self, name):
