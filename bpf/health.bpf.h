@@ -56,10 +56,13 @@ static __always_inline void end_run(struct run_timer *timer)
  * The consumer polls: waking it costs 7.9 us an event where the event itself costs 0.5.
  * Discovery alone wakes it, because each millisecond until the verdict is unmeasured.
  */
-static __always_inline void send_event(void *event, __u64 size, __u32 loss)
+/* False when the ring buffer is full, which is counted as `loss`. */
+static __always_inline bool send_event(void *event, __u64 size, __u32 loss)
 {
-	if (bpf_ringbuf_output(&loop_events, event, size, BPF_RB_NO_WAKEUP))
-		count_loss(loss);
+	if (!bpf_ringbuf_output(&loop_events, event, size, BPF_RB_NO_WAKEUP))
+		return true;
+	count_loss(loss);
+	return false;
 }
 
 static __always_inline void send_urgent_event(void *event, __u64 size, __u32 loss)

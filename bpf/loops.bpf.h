@@ -210,6 +210,20 @@ static __always_inline struct ls_slot *take_slot(struct thread_state *thread, __
 	return slot_of(thread);
 }
 
+/* User space was not told of the loop that was to be in it. is_own: it was the last loop's. */
+static __always_inline void give_back_slot(struct thread_state *thread, struct ls_slot *slot,
+					   bool is_own)
+{
+	struct ls_spare spare = { .slot = thread->slot, .generation = thread->generation };
+
+	if (is_own) {
+		slot->state = LS_SLOT_ENDED;
+		return;
+	}
+	bpf_map_push_elem(&spare_slots, &spare, BPF_ANY);
+	thread->generation = 0;
+}
+
 /* True when the wait is like one that was judged before: then the thread is a loop, or it is not. */
 static __always_inline bool judge_by_signature(struct thread_state *thread,
 					       struct task_struct *task,
@@ -219,6 +233,7 @@ static __always_inline bool judge_by_signature(struct thread_state *thread,
 	struct ls_loop_begin_event event = {};
 	struct ls_remembered *verdict;
 	struct ls_slot *slot;
+	__u32 generation;
 
 	if (!learn_process(thread, task, process))
 		return false;
@@ -231,14 +246,18 @@ static __always_inline bool judge_by_signature(struct thread_state *thread,
 		reject(thread, thread->candidate_file, now);
 		return true;
 	}
+	generation = thread->generation;
 	slot = take_slot(thread, verdict->runtime);
 	if (!slot)
 		return false;
-	become_loop(thread, task, slot);
 	fill_header(&event.header, LS_EVENT_LOOP_BEGIN, thread, task, now);
 	event.runtime = thread->runtime;
 	event.wait_kind = wait->kind;
-	send_event(&event, sizeof(event), LS_LOST_LIFECYCLE);
+	if (!send_event(&event, sizeof(event), LS_LOST_LIFECYCLE)) {
+		give_back_slot(thread, slot, thread->generation == generation);
+		return false;
+	}
+	become_loop(thread, task, slot);
 	return true;
 }
 
@@ -587,7 +606,10 @@ static __noinline int on_fd_close(__s32 fd)
 	for (i = 0; i < REJECTED_FILES; i++)
 		if (thread->rejected_files[i] == file)
 			thread->rejected_files[i] = 0;
-	if (thread->candidate_file == file) {
+	/* What poll and select wait for is no file: they are known by the descriptor that wakes them. */
+	if (thread->candidate_file == file ||
+	    (thread->status == THREAD_CANDIDATE && thread->candidate_kind != LS_WAIT_EPOLL &&
+	     thread->candidate_fd == fd)) {
 		thread->candidate_file = 0;
 		thread->status = THREAD_NEW;
 		thread->asked_ns = 0;

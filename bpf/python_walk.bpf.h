@@ -114,7 +114,8 @@ __noinline int walk_frames(__u64 thread_state, __u32 layout_row, struct ls_stack
 		event->frames[step].check = read_check(code, layout, buffers->code);
 		/* The last one stays: the outermost. Kept in memory, for in a register the verifier
 		 * would follow it through every step. */
-		if (event->frames[step].check && field_u32(buffers->code, 0) & COROUTINE_FLAGS)
+		if (event->frames[step].check &&
+		    field_u32(buffers->code, layout->code_flags & 7) & COROUTINE_FLAGS)
 			event->coroutine = this_frame;
 	}
 	event->frame_count = step;

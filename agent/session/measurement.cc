@@ -113,6 +113,7 @@ void Measurement::on(Inspected&& inspected) {
 void Measurement::learn(const Inspected& inspected) {
   Process& process = processes_[inspected.pid];
   const auto pid = static_cast<pid_t>(inspected.pid);
+  process.is_looked_at_again = false;
   if (inspected.target) {
     if (!probes_.describe((*inspected.target)->python)) {
       refuse(inspected, "too_many_layouts", false);
@@ -128,6 +129,12 @@ void Measurement::learn(const Inspected& inspected) {
       inspected.target.error() == Refusal::not_initialised) {
     processes_.erase(inspected.pid);  // it is announced again if it still lives
     probes_.forget(pid);
+    return;
+  }
+  // It was looked at again: a momentary failure says nothing of what is known.
+  if (process.state == ProcessState::measured &&
+      process.target->python.start_boot_ns == inspected.start_boot_ns) {
+    drop_if_replaced(inspected);
     return;
   }
   // Of a program that is just starting, no refusal is final: its memory does not hang together yet.
@@ -181,11 +188,12 @@ void Measurement::drop_process(uint32_t pid) {
 
 void Measurement::sweep_processes() {
   std::vector<uint32_t> gone;
-  for (const auto& [pid, process] : processes_) {
+  for (auto& [pid, process] : processes_) {
     const auto stat = procfs_.stat(static_cast<pid_t>(pid));
     if (!stat || stat->ending) {
       gone.push_back(pid);
-    } else if (lacks_loop(pid)) {
+    } else if (!process.is_looked_at_again && lacks_loop(pid)) {
+      process.is_looked_at_again = true;
       ++inspections_;
       resolver_.inspect(pid);
     }
@@ -374,6 +382,7 @@ void Measurement::release(uint32_t slot) {
   loops_.erase(slot);
   probes_.slots().release(slot);
   free_slots_.insert(free_slots_.begin(), slot);
+  offer_slots();
 }
 
 Loop* Measurement::find(const probes::EventOrigin& origin) {
@@ -426,13 +435,14 @@ void Measurement::seed(const std::vector<SightedLoop>& sighted) {
       return q.origin.pid == sight.pid && q.origin.tid == sight.tid;
     });
     if (asks) continue;
-    if (sight.polls) {  // it asks at its next wait
+    // One inside a turn may wait in poll or select: without their hooks its turn would never end.
+    if (sight.polls || (!sight.in_home_wait && sight.home_fd < 0)) {
       polls_seen_ns_ = clock_.monotonic_ns();
       probes_.watch_polls(true);
-      continue;
     }
+    if (sight.polls) continue;  // it asks at its next wait
     Loop* loop = open_loop({sight.pid, sight.tid, 0}, process->second.target, sight.kind);
-    if (loop == nullptr) return;
+    if (loop == nullptr) break;
     if (sight.in_home_wait) {
       probes_.slots().prepare(loop->slot(), loop->generation(), sight.seen_ns);
     } else {

@@ -44,8 +44,9 @@ class Measurement {
   enum class ProcessState : uint8_t { asked, measured, ignored, refused };
   struct Process {
     ProcessState state = ProcessState::asked;
-    std::string refusal;  // its token
-    int looks = 0;        // before this one
+    std::string refusal;              // its token
+    int looks = 0;                    // before this one
+    bool is_looked_at_again = false;  // because it has no loop; not answered yet
     TargetPtr target;
   };
   struct Young {  // a program that was just started

@@ -156,14 +156,16 @@ def test_the_runtime_is_named(source, seen, found):
 
 
 def test_records_have_the_whole_chain_of_awaits(source, seen):
-    """Each coroutine, the awaited one first, and the line where it stands in a split expression."""
+    """Each coroutine, the awaited one first, and the line where it stands in a split expression;
+    and that it was one and the same for the whole hold."""
     # How many are blamed wrongly is the first test's to judge.
-    stacks = [max(match.record["holds"], key=lambda hold: hold["seconds"])["stack"]
-              for match in seen(source, "waits", "broken").matches()
-              if match.record and match.hold["function"] == "charge_card"
-              and matching.blamed(match.record)[0] == "charge_card"]
-    assert len(stacks) >= HOLDS["waits"] * 2 // 3
-    for stack in stacks:
+    holds = [max(match.record["holds"], key=lambda hold: hold["seconds"])
+             for match in seen(source, "waits", "broken").matches()
+             if match.record and match.hold["function"] == "charge_card"
+             and matching.blamed(match.record)[0] == "charge_card"]
+    assert len(holds) >= HOLDS["waits"] * 2 // 3
+    assert {hold["coroutines"]["seen"] for hold in holds} == {1}
+    for stack in (hold["stack"] for hold in holds):
         own = [frame for frame in stack if frame["file"] == SCRIPT]
         assert [frame["function"] for frame in own][:len(AWAITED)] == AWAITED
         with open(own[2]["path"], encoding="utf-8") as text:

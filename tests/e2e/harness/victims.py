@@ -44,8 +44,12 @@ class Talker:
                 return facts
 
     def tell(self, word):
-        self.process.stdin.write(word + "\n")
-        self.process.stdin.flush()
+        try:
+            self.process.stdin.write(word + "\n")
+            self.process.stdin.flush()
+        except BrokenPipeError:
+            raise AssertionError(
+                f"victim left ({self.process.wait()}) before it was told {word!r}") from None
 
     def __enter__(self):
         return self
