@@ -49,7 +49,7 @@ static __always_inline __u64 span(__u64 from, __u64 to)
 
 static __always_inline __u64 run_delay_of(struct task_struct *task)
 {
-	return BPF_CORE_READ(task, sched_info.run_delay);
+	return task->sched_info.run_delay;
 }
 
 static __always_inline void add_busy(struct thread_state *thread, struct ls_slot *slot, __u32 cause,
@@ -369,11 +369,13 @@ static __always_inline void show_turn(const struct thread_state *thread, struct 
 	slot->turn_flags = thread->turn_flags;
 }
 
-/* `runqueue` of the time before `now` was spent waiting for a CPU and belongs to the turn. */
+/*
+ * `runqueue` of the time before `now` was spent waiting for a CPU and belongs to the turn. Whatever
+ * ended the turn before has cleared it.
+ */
 static __always_inline void begin_turn(struct thread_state *thread, struct ls_slot *slot,
 				       struct task_struct *task, __u64 now, __u64 runqueue)
 {
-	clear_turn(thread);
 	thread->in_turn = 1;
 	thread->turn_number++;
 	thread->turn_start_ns = now - runqueue;
@@ -417,30 +419,29 @@ static __always_inline void end_turn(struct thread_state *thread, struct ls_slot
 				     struct task_struct *task, __u64 now)
 {
 	__u64 length = span(thread->turn_start_ns, now);
-	__u32 dominant, is_long, is_stall;
+	__u32 bucket = bucket_of(length), dominant = LS_CPU;
+	bool is_long, is_stall, has_events;
 
 	split_gc(thread);
-	dominant = dominant_cause(thread);
 	is_long = length >= stall_threshold_ns + thread->turn_cause_ns[LS_STOPPED];
 	is_stall = is_long && thread->phase == LS_SERVING;
 	if (thread->phase == LS_STARTUP) {
 		slot->startup_ns += length;
 	} else {
 		slot->turn_sum_ns += length;
-		{
-		__u32 bucket = bucket_of(length);
-
 		if (bucket < LS_BUCKETS)
 			slot->turn_buckets[bucket]++;
 	}
+	/* A healthy turn sends nothing; a long one of startup is recorded, and is no stall. */
+	has_events = thread->turn_has_events || thread->tick_turn_number == thread->turn_number;
+	if (is_long || has_events) {
+		dominant = dominant_cause(thread);
+		send_turn_end(thread, task, now, is_long, dominant);
 	}
 	if (is_stall && dominant < LS_CAUSES) {
 		slot->stalls[dominant]++;
 		slot->stall_ns[dominant] += length;
 	}
-	/* A healthy turn sends nothing; a long one of startup is recorded, and is no stall. */
-	if (is_long || thread->turn_has_events || thread->tick_turn_number == thread->turn_number)
-		send_turn_end(thread, task, now, is_long, dominant);
 	thread->ended_stall = is_stall;
 	clear_turn(thread);
 }

@@ -34,11 +34,14 @@ static __always_inline struct file *file_at(struct fdtable *table, __u32 fd)
 
 static __always_inline struct file *task_file(struct task_struct *task, __s32 fd)
 {
-	struct fdtable *table = BPF_CORE_READ(task, files, fdt);
+	struct fdtable *table = task->files->fdt;
+	struct file *file = NULL;
 
-	if (!table || fd < 0)
+	if (fd < 0 || (__u32)fd >= table->max_fds)
 		return NULL;
-	return file_at(table, fd);
+	if (bpf_probe_read_kernel(&file, sizeof(file), table->fd + fd))
+		return NULL;
+	return file;
 }
 
 /* Anonymous inodes have no file type; their directory entry is named after what they are. */

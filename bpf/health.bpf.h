@@ -88,8 +88,8 @@ static __always_inline void fill_header(struct ls_event_header *header, __u32 ty
 	header->type = type;
 	header->slot = thread->slot;
 	header->generation = thread->generation;
-	header->tgid = BPF_CORE_READ(task, tgid);
-	header->tid = BPF_CORE_READ(task, pid);
+	header->tgid = task->tgid;
+	header->tid = task->pid;
 	header->reserved = 0;
 	header->time_ns = now;
 	header->turn_number = thread->turn_number;

@@ -17,14 +17,14 @@
 static __always_inline bool is_same_process(struct task_struct *task, const struct ls_process *process)
 {
 	/* /proc shows the start time in ticks of 10 ms: a pid used again differs by more. */
-	__u64 start = BPF_CORE_READ(task, group_leader, start_boottime);
+	__u64 start = task->group_leader->start_boottime;
 
 	return start / 10000000ull == process->start_boottime_ns / 10000000ull;
 }
 
 static __always_inline struct ls_process *process_of(struct task_struct *task)
 {
-	__u32 tgid = BPF_CORE_READ(task, tgid);
+	__u32 tgid = task->tgid;
 	struct ls_process *process = bpf_map_lookup_elem(&processes, &tgid);
 
 	return process && is_same_process(task, process) ? process : NULL;
@@ -152,8 +152,8 @@ static __always_inline bool take_verdict(struct thread_state *thread, struct tas
 					 __u64 now)
 {
 	struct ls_verdict_key key = {
-		.tgid = BPF_CORE_READ(task, tgid),
-		.tid = BPF_CORE_READ(task, pid),
+		.tgid = task->tgid,
+		.tid = task->pid,
 	};
 	struct ls_verdict *verdict = bpf_map_lookup_elem(&verdicts, &key);
 	struct ls_slot *slot;
@@ -491,7 +491,7 @@ static __always_inline bool has_home(const struct thread_state *thread, struct t
 static __always_inline bool is_home(struct thread_state *thread, struct task_struct *task,
 				    const struct wait *wait)
 {
-	return wait->kind == thread->home_kind &&
+	return thread->home_file && wait->kind == thread->home_kind &&
 	       object_of_wait(thread, task, wait) == thread->home_file;
 }
 
@@ -534,13 +534,13 @@ static __noinline int on_wait_entered(__u32 kind, __s32 fd, __u32 max_events)
 		take_verdict(thread, task, now);
 	if (thread->status == THREAD_LOOP) {
 		slot = slot_of(thread);
+		if (slot && is_home(thread, task, &wait)) {
+			if (thread->home_fd < 0)
+				thread->home_fd = wake_fd_of_poll(task, kind);
+			enter_home_wait(thread, slot, task, now);
+			return 0;
+		}
 		if (slot && has_home(thread, task)) {
-			if (is_home(thread, task, &wait)) {
-				if (thread->home_fd < 0)
-					thread->home_fd = wake_fd_of_poll(task, kind);
-				enter_home_wait(thread, slot, task, now);
-				return 0;
-			}
 			/* A nested wait: the scheduler shows what it costs. */
 			if (!begins_other_loop(thread, task, &wait, now))
 				return 0;

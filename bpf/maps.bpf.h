@@ -40,58 +40,36 @@ enum thread_status {
  * only by the thread's own hooks and context switches, but for tick_... (the tick's).
  */
 struct thread_state {
+	/* What every turn touches comes first, in as few cache lines as may be. */
 	__u32 status;
 	__u32 slot;
 	__u32 generation;
 	__s32 home_fd;
 	__u64 home_file; /* epoll: the file object; poll and select: the signature of the stack */
 	__u32 home_kind; /* enum ls_wait_kind */
-	__u32 runtime;
-
-	__u64 asked_ns; /* when user space was last asked about this thread */
-	__u64 question; /* number of the question that is open */
-	__u64 questions_since_ns;
-	__u32 questions;
-	__u64 candidate_file;
-	/* What it did since its first wait, before the verdict; all of it is startup. */
-	__u64 early_idle_ns;
-	__u64 early_startup_ns;
-	__u64 early_cause_ns[LS_CAUSES];
-	__u64 announced_ns;
-	__u64 ignored_code_pages;
-	__s32 candidate_fd;
-	__u32 candidate_kind;
-	__u32 next_rejected;
-	__u32 home_interrupted; /* poll: restart_syscall goes on with the home wait */
-	__u64 rejected_files[REJECTED_FILES];
-	__u64 rejected_ns[REJECTED_FILES];
-
+	__u32 phase;
 	__u32 in_home_wait;
 	__u32 in_turn;
-	__u64 birth_ns;
-	__u64 startup_since_ns; /* the birth of the first loop of its process */
-	__u64 wait_enter_ns;
-	__u64 wait_run_delay; /* sched_info.run_delay when it last went to sleep in the home wait */
-
-	__u64 turn_start_ns;
-	__u64 turn_number;
-	__u64 turn_cause_ns[LS_CAUSES];
 	__u32 turn_flags;
 	__u32 turn_has_events;
 	__u32 ended_stall; /* the turn before this home wait was a stall */
-	__u32 phase;
-	__u64 listen_check_ns;
-	__u64 tick_turn_number;
-	__u32 tick_count; /* of that turn */
-	__u32 tick_gc_count; /* of these, inside the cyclic collector */
+	__u32 home_interrupted; /* poll: restart_syscall goes on with the home wait */
 
+	__u64 turn_start_ns;
+	__u64 turn_number;
+	__u64 tick_turn_number;
+	__u64 wait_run_delay; /* sched_info.run_delay when it last went to sleep in the home wait */
+	__u64 wait_enter_ns;
 	__u64 accounted_ns;
 	__u64 switches; /* switch-outs that were seen: the scheduler's own count may be more */
 	/* The scheduler's book at accounted_ns, to account for those that were not. */
 	__u64 ran_ns;
+
 	__u64 waited_ns;
 	__u32 off_cpu; /* an off-CPU span is open, or closed and not yet settled */
 	__u32 off_preempted;
+	__u64 turn_cause_ns[LS_CAUSES];
+
 	__u64 off_end_ns;
 	__u64 off_run_delay;
 	__u32 off_cause;
@@ -101,7 +79,7 @@ struct thread_state {
 	__u32 wait_cause; /* of the last wait in a system call: restart_syscall resumes it */
 	__u32 wait_syscall;
 	__u32 wait_fd_kind;
-	__u32 reserved2;
+	__u32 runtime;
 
 	__u64 cell_position_ns; /* in the current cell of short off-CPU time */
 	__u64 cell_target_ns;   /* the cell's random point */
@@ -111,6 +89,30 @@ struct thread_state {
 	__u64 gc_collecting;
 	__u32 libc;
 	__u32 layout;
+	__u32 tick_count; /* of tick_turn_number */
+	__u32 tick_gc_count; /* of these, inside the cyclic collector */
+
+	__u64 birth_ns;
+	__u64 startup_since_ns; /* the birth of the first loop of its process */
+	__u64 listen_check_ns;
+
+	__u64 asked_ns; /* when user space was last asked about this thread */
+	__u64 question; /* number of the question that is open */
+	__u64 questions_since_ns;
+	__u32 questions;
+	__u32 next_rejected;
+	__u64 candidate_file;
+	__s32 candidate_fd;
+	__u32 candidate_kind;
+	/* What it did since its first wait, before the verdict; all of it is startup. */
+	__u64 early_idle_ns;
+	__u64 early_startup_ns;
+	__u64 early_cause_ns[LS_CAUSES];
+	__u64 announced_ns;
+	__u64 ignored_code_pages;
+	__u64 rejected_files[REJECTED_FILES];
+	__u64 rejected_ns[REJECTED_FILES];
+
 	__u32 seed_in_turn;
 	__u32 seed_off_cpu;
 	__u64 seed_ns;

@@ -113,15 +113,15 @@ struct ls_slot {
 	__u64 turn_number;
 	__u32 phase;
 	__u32 turn_flags;
-	__u64 busy_ns[LS_CAUSES];
 	__u64 idle_ns;
 	__u64 startup_ns;
 	__u64 turn_sum_ns; /* turns after startup */
+	__u64 ready_events;
+	__u64 delayed_events;
+	__u64 busy_ns[LS_CAUSES];
 	__u64 turn_buckets[LS_BUCKETS];
 	__u64 stalls[LS_CAUSES];
 	__u64 stall_ns[LS_CAUSES];
-	__u64 ready_events;
-	__u64 delayed_events;
 	struct ls_syscall_time syscalls[LS_SYSCALL_ENTRIES];
 	__u64 syscall_other_ns; /* beyond LS_SYSCALL_ENTRIES different system calls */
 };
