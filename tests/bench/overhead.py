@@ -42,6 +42,7 @@ LATENCY_UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1.0}
 class Measured:
     requests_per_second: float
     p99_seconds: float
+    cpu_seconds_per_request: float  # the server's own, which a busy host disturbs less
 
 
 @dataclasses.dataclass
@@ -74,15 +75,24 @@ def server(loop, **environment):
         process.wait(10)
 
 
-def load(url, seconds):
+def cpu_seconds(pid):
+    """All its threads', by the scheduler's book."""
+    return sum(int((task / "schedstat").read_text().split()[0]) / 1e9
+               for task in pathlib.Path(f"/proc/{pid}/task").iterdir())
+
+
+def load(process, url, seconds):
     """One measurement with wrk on the other CPU."""
+    before = cpu_seconds(process.pid)
     text = subprocess.run(
         pinned(LOAD_CPU, ["wrk", "-t1", "-c16", f"-d{seconds}s", "--latency", url]),
         check=True, capture_output=True, text=True).stdout
     rate = re.search(r"Requests/sec:\s+([\d.]+)", text)
     p99 = re.search(r"99%\s+([\d.]+)(us|ms|s)", text)
-    assert rate and p99 and "Non-2xx" not in text, text
-    return Measured(float(rate[1]), float(p99[1]) * LATENCY_UNITS[p99[2]])
+    requests = re.search(r"(\d+) requests in", text)
+    assert rate and p99 and requests and "Non-2xx" not in text, text
+    return Measured(float(rate[1]), float(p99[1]) * LATENCY_UNITS[p99[2]],
+                    (cpu_seconds(process.pid) - before) / int(requests[1]))
 
 
 def load_with_agent(process, url, seconds):
@@ -90,7 +100,7 @@ def load_with_agent(process, url, seconds):
     with Agent(stall_threshold="100ms") as agent:
         agent.wait_for_loop(process.pid)
         before, cpu_before, started = agent.scrape(), agent.cpu_seconds(), time.monotonic()
-        measured = load(url, seconds)
+        measured = load(process, url, seconds)
         elapsed = time.monotonic() - started
         cpu, resident = agent.cpu_seconds() - cpu_before, agent.resident_bytes()
         change = Change(before, agent.scrape())
@@ -126,15 +136,18 @@ def summary(pairs, field):
 
 
 def show_pairs(title, pairs):
-    print(f"\n{title}: requests/s and p99, without and with")
+    print(f"\n{title}: requests/s, p99 and the server's CPU time per request, without and with")
     for number, (without, with_it) in enumerate(pairs, 1):
         print(f"  {number:2}  {without.requests_per_second:9.0f} {with_it.requests_per_second:9.0f}"
               f"  ×{with_it.requests_per_second / without.requests_per_second:.4f}"
               f"    {without.p99_seconds * 1e3:8.3f} ms {with_it.p99_seconds * 1e3:8.3f} ms"
-              f"  ×{with_it.p99_seconds / without.p99_seconds:.4f}")
-    for field in ("requests_per_second", "p99_seconds"):
+              f"  ×{with_it.p99_seconds / without.p99_seconds:.4f}"
+              f"    {without.cpu_seconds_per_request * 1e6:6.2f} us"
+              f" {with_it.cpu_seconds_per_request * 1e6:6.2f} us"
+              f"  ×{with_it.cpu_seconds_per_request / without.cpu_seconds_per_request:.4f}")
+    for field in ("requests_per_second", "p99_seconds", "cpu_seconds_per_request"):
         numbers = summary(pairs, field)
-        print(f"  {field:20} ratio: " + "  ".join(f"{name} {value:.4f}"
+        print(f"  {field:24} ratio: " + "  ".join(f"{name} {value:.4f}"
                                                 for name, value in numbers.items()))
 
 
@@ -175,16 +188,16 @@ def measure_agent(chosen):
     """([without, with] pairs, [without, without] pairs, [AgentCost])."""
     pairs, control, costs = [], [], []
     with server(chosen.loop) as (process, url):
-        load(url, 2)  # warm
+        load(process, url, 2)  # warm
         for number in range(chosen.pairs):
             if number % 2:
                 with_agent, cost = load_with_agent(process, url, chosen.seconds)
-                without = load(url, chosen.seconds)
-                again = load(url, chosen.seconds)
+                without = load(process, url, chosen.seconds)
+                again = load(process, url, chosen.seconds)
             else:
-                without = load(url, chosen.seconds)
+                without = load(process, url, chosen.seconds)
                 with_agent, cost = load_with_agent(process, url, chosen.seconds)
-                again = load(url, chosen.seconds)
+                again = load(process, url, chosen.seconds)
             pairs.append((without, with_agent))
             control.append((without, again))
             costs.append(cost)
@@ -196,14 +209,14 @@ def measure_comparisons(chosen):
     """The same service under what people reach for today."""
     debug, strace = [], []
     with server(chosen.loop) as (process, url), \
-            server(chosen.loop, PYTHONASYNCIODEBUG="1") as (_, debug_url):
-        load(url, 2)
-        load(debug_url, 2)
+            server(chosen.loop, PYTHONASYNCIODEBUG="1") as (debugged, debug_url):
+        load(process, url, 2)
+        load(debugged, debug_url, 2)
         for _ in range(chosen.comparison_pairs):
-            without = load(url, chosen.seconds)
-            debug.append((without, load(debug_url, chosen.seconds)))
+            without = load(process, url, chosen.seconds)
+            debug.append((without, load(debugged, debug_url, chosen.seconds)))
             with traced(process):
-                strace.append((without, load(url, chosen.seconds)))
+                strace.append((without, load(process, url, chosen.seconds)))
     return debug, strace
 
 
