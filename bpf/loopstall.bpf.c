@@ -33,8 +33,8 @@ static __always_inline void run_close(__s32 fd)
 
 /*
  * Turn boundaries, ladder step "tracepoint": each is attached to the per-syscall tracepoints of
- * epoll_wait, epoll_pwait and epoll_pwait2 (probes/hook_ladder.cc). Their cost beyond these calls
- * is 13-17 ns on every system call of the node (docs/performance.md).
+ * epoll_wait, epoll_pwait and epoll_pwait2 (probes/hook_ladder.cc). What they cost every other
+ * system call of the node: docs/performance.md.
  */
 SEC("tracepoint")
 int on_wait_enter(struct trace_event_raw_sys_enter *ctx)
