@@ -111,10 +111,17 @@ static __always_inline __u64 sampled_weight(struct thread_state *thread, __u64 l
 	return weight;
 }
 
+/* What an off-CPU span went on. */
+struct off_cpu_parts {
+	__u64 blocked;
+	__u64 runqueue;
+	__u64 throttled;
+};
+
 static __always_inline void send_block(struct thread_state *thread, struct task_struct *task,
-				       __u64 blocked, __u64 runqueue)
+				       const struct off_cpu_parts *parts)
 {
-	__u64 length = blocked + runqueue, weight = 0;
+	__u64 length = parts->blocked + parts->runqueue + parts->throttled, weight = 0;
 	struct ls_stack_event *event, *holder;
 	__u32 slot = thread->slot;
 
@@ -136,8 +143,9 @@ static __always_inline void send_block(struct thread_state *thread, struct task_
 	}
 	fill_header(&event->header, LS_EVENT_BLOCK, thread, task, thread->off_end_ns);
 	event->start_ns = thread->accounted_ns;
-	event->blocked_ns = blocked;
-	event->runqueue_ns = runqueue;
+	event->blocked_ns = parts->blocked;
+	event->runqueue_ns = parts->runqueue;
+	event->throttled_ns = parts->throttled;
 	event->weight_ns = weight;
 	event->cause = thread->off_cause;
 	event->syscall = thread->off_syscall;
@@ -157,24 +165,29 @@ static __always_inline void send_block(struct thread_state *thread, struct task_
 static __always_inline void settle_off_cpu(struct thread_state *thread, struct ls_slot *slot,
 					   struct task_struct *task)
 {
-	__u64 length, runqueue, blocked;
+	struct off_cpu_parts parts;
+	__u64 length, runnable;
 
 	if (!thread->off_cpu || !thread->off_end_ns)
 		return;
 	length = span(thread->accounted_ns, thread->off_end_ns);
-	runqueue = length;
+	runnable = length;
 	if (!thread->off_preempted) {
-		runqueue = span(thread->off_run_delay, run_delay_of(task));
-		if (runqueue > length)
-			runqueue = length;
+		runnable = span(thread->off_run_delay, run_delay_of(task));
+		if (runnable > length)
+			runnable = length;
 	}
-	blocked = length - runqueue;
-	add_busy(thread, slot, thread->off_cause, blocked);
-	add_busy(thread, slot, LS_RUNQUEUE, runqueue);
-	add_syscall(slot, thread->off_preempted ? LS_NO_SYSCALL : thread->off_syscall, blocked);
+	parts.blocked = length - runnable;
+	parts.throttled = throttled_part(&thread->off_throttle, task, runnable);
+	parts.runqueue = runnable - parts.throttled;
+	add_busy(thread, slot, thread->off_cause, parts.blocked);
+	add_busy(thread, slot, LS_RUNQUEUE, parts.runqueue);
+	add_busy(thread, slot, LS_THROTTLED, parts.throttled);
+	add_syscall(slot, thread->off_preempted ? LS_NO_SYSCALL : thread->off_syscall,
+		    parts.blocked);
 	/* Before the verdict it has no slot, and neither when the slot is another loop's by now. */
 	if (slot)
-		send_block(thread, task, blocked, runqueue);
+		send_block(thread, task, &parts);
 	thread->off_cpu = 0;
 	thread->accounted_ns += length;
 	if (slot) {
@@ -272,6 +285,7 @@ static __always_inline void leave_cpu(struct thread_state *thread, struct ls_slo
 
 	write_begin(slot);
 	account_running(thread, slot, task, now);
+	mark_throttle(&thread->off_throttle, task);
 	reason_for_leaving(&reason, thread, task, preempted, state);
 	thread->off_cpu = 1;
 	thread->off_end_ns = 0;
@@ -370,21 +384,23 @@ static __always_inline void show_turn(const struct thread_state *thread, struct 
 }
 
 /*
- * `runqueue` of the time before `now` was spent waiting for a CPU and belongs to the turn. Whatever
- * ended the turn before has cleared it.
+ * For `runnable` of the time before `now` it waited for a CPU, for `throttled` of that for its quota:
+ * both belong to the turn. Whatever ended the turn before has cleared it.
  */
 static __always_inline void begin_turn(struct thread_state *thread, struct ls_slot *slot,
-				       struct task_struct *task, __u64 now, __u64 runqueue)
+				       struct task_struct *task, __u64 now, __u64 runnable,
+				       __u64 throttled)
 {
 	thread->in_turn = 1;
 	thread->turn_number++;
-	thread->turn_start_ns = now - runqueue;
+	thread->turn_start_ns = now - runnable;
 	thread->accounted_ns = now;
 	thread->off_cpu = 0;
 	note_book(thread, task);
 	if (slot)
 		show_turn(thread, slot);
-	add_busy(thread, slot, LS_RUNQUEUE, runqueue);
+	add_busy(thread, slot, LS_RUNQUEUE, runnable - throttled);
+	add_busy(thread, slot, LS_THROTTLED, throttled);
 }
 
 static __always_inline void send_turn_end(struct thread_state *thread, struct task_struct *task,
@@ -446,6 +462,13 @@ static __always_inline void end_turn(struct thread_state *thread, struct ls_slot
 	clear_turn(thread);
 }
 
+/* From here on, what the scheduler's book grows by is the wait's. */
+static __always_inline void note_wait(struct thread_state *thread, struct task_struct *task)
+{
+	thread->wait_run_delay = run_delay_of(task);
+	mark_throttle(&thread->wait_throttle, task);
+}
+
 static __always_inline void enter_home_wait(struct thread_state *thread, struct ls_slot *slot,
 					    struct task_struct *task, __u64 now)
 {
@@ -463,7 +486,7 @@ static __always_inline void enter_home_wait(struct thread_state *thread, struct 
 	slot->turn_start_ns = 0;
 	thread->in_home_wait = 1;
 	thread->wait_enter_ns = now;
-	thread->wait_run_delay = run_delay_of(task);
+	note_wait(thread, task);
 	update_phase(thread, slot, task, now);
 	write_end(slot);
 }
@@ -476,12 +499,14 @@ static __always_inline void leave_home_wait(struct thread_state *thread, struct 
 					    struct task_struct *task, __s64 result, __u64 now)
 {
 	__u64 length = span(thread->accounted_ns, now);
-	__u64 runqueue = span(thread->wait_run_delay, run_delay_of(task));
+	__u64 runnable = span(thread->wait_run_delay, run_delay_of(task));
+	__u64 throttled;
 
-	if (runqueue > length)
-		runqueue = length;
+	if (runnable > length)
+		runnable = length;
+	throttled = throttled_part(&thread->wait_throttle, task, runnable);
 	write_begin(slot);
-	slot->idle_ns += length - runqueue;
+	slot->idle_ns += length - runnable;
 	if (result > 0) {
 		slot->ready_events += result;
 		if (thread->ended_stall)
@@ -496,7 +521,7 @@ static __always_inline void leave_home_wait(struct thread_state *thread, struct 
 	}
 	thread->ended_stall = 0;
 	thread->in_home_wait = 0;
-	begin_turn(thread, slot, task, now, runqueue);
+	begin_turn(thread, slot, task, now, runnable, throttled);
 	write_end(slot);
 }
 

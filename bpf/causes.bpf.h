@@ -247,7 +247,7 @@ static __always_inline void reason_for_leaving(struct off_cpu_reason *reason,
 	if (reason->syscall >= LS_MAX_SYSCALLS)
 		reason->syscall = LS_NO_SYSCALL;
 	if (preempted || !state) {
-		reason->cause = LS_RUNQUEUE;
+		reason->cause = thread->off_throttle.is_throttled ? LS_THROTTLED : LS_RUNQUEUE;
 		return;
 	}
 	if (is_stopped(task, state)) {

@@ -19,7 +19,6 @@
 #define TASK_UNINTERRUPTIBLE_STATE 0x0002u
 #define TASK_STOPPED_STATE 0x0004u
 #define TASK_TRACED_STATE 0x0008u
-#define TASK_DEAD_STATE 0x0080u
 #define TASK_FROZEN_STATE 0x8000u
 
 /* 2f064a59a11f (5.14) renamed task_struct.state to __state. */
@@ -56,6 +55,57 @@ static __always_inline __u64 switches_of(struct task_struct *task)
 static __always_inline __u64 run_time_of(struct task_struct *task)
 {
 	return task->se.sum_exec_runtime;
+}
+
+/*
+ * What the scheduler's book says of a CPU quota when a thread leaves the CPU.
+ * Since 6.18 ("sched/fair: Switch to task based throttle model") a task is throttled by itself, on
+ * its way back to user mode, and its own flag says so; the run queue's count then only says that
+ * others are. Before, the whole queue is, and how long is in its clock: which also shows a quota
+ * that ran out after the thread had left.
+ */
+struct throttle_mark {
+	__u64 queue;
+	__u64 clock_ns;
+	__u64 is_throttled;
+};
+
+static __always_inline void mark_throttle(struct throttle_mark *mark, struct task_struct *task)
+{
+	struct cfs_rq *queue;
+
+	mark->queue = 0;
+	mark->clock_ns = 0;
+	mark->is_throttled = 0;
+	if (bpf_core_field_exists(task->throttled)) {
+		mark->is_throttled = task->throttled;
+		return;
+	}
+	/* Neither exists without CONFIG_CFS_BANDWIDTH. */
+	if (!bpf_core_field_exists(task->se.cfs_rq) ||
+	    !bpf_core_field_exists(queue->throttled_clock_pelt_time))
+		return;
+	queue = task->se.cfs_rq;
+	mark->queue = (__u64)queue;
+	mark->clock_ns = queue->throttled_clock_pelt_time;
+	mark->is_throttled = queue->throttle_count > 0;
+}
+
+/* How much of `waited_ns` in which it was runnable since the mark was the quota's doing. */
+static __always_inline __u64 throttled_part(const struct throttle_mark *mark,
+					    struct task_struct *task, __u64 waited_ns)
+{
+	struct throttle_mark now;
+
+	if (bpf_core_field_exists(task->throttled))
+		return mark->is_throttled ? waited_ns : 0;
+	mark_throttle(&now, task);
+	/* It runs on another CPU now: what its old queue did meanwhile is not its own time. */
+	if (now.queue != mark->queue)
+		return mark->is_throttled ? waited_ns : 0;
+	if (now.clock_ns <= mark->clock_ns)
+		return 0;
+	return now.clock_ns - mark->clock_ns < waited_ns ? now.clock_ns - mark->clock_ns : waited_ns;
 }
 
 /* 319cf175f78f (5.11) turned file.f_ep_links (a list) into file.f_ep (a pointer to a list). */

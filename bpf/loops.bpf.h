@@ -261,6 +261,25 @@ static __always_inline bool judge_by_signature(struct thread_state *thread,
 	return true;
 }
 
+/* A process that ends inside a turn of the threshold and more: nothing else will tell of it. */
+static __always_inline void tell_last_turn(const struct thread_state *thread, struct ls_slot *slot,
+					   struct task_struct *task,
+					   struct ls_loop_end_event *event, __u64 now)
+{
+	__u64 length = span(thread->turn_start_ns, now);
+	__u32 dominant = dominant_cause(thread);
+
+	event->phase = thread->phase;
+	event->flags = thread->turn_flags;
+	event->dominant_cause = dominant;
+	event->exit_code = BPF_CORE_READ(task, exit_code);
+	event->is_long = length >= stall_threshold_ns + thread->turn_cause_ns[LS_STOPPED];
+	if (event->is_long && thread->phase == LS_SERVING && dominant < LS_CAUSES) {
+		slot->stalls[dominant]++;
+		slot->stall_ns[dominant] += length;
+	}
+}
+
 static __always_inline void end_loop(struct thread_state *thread, struct task_struct *task,
 				     __u32 reason, __u64 now)
 {
@@ -273,6 +292,8 @@ static __always_inline void end_loop(struct thread_state *thread, struct task_st
 			account_running(thread, slot, task, now);
 		else
 			slot->idle_ns += span(thread->accounted_ns, now);
+		if (thread->in_turn && reason == LS_END_EXIT)
+			tell_last_turn(thread, slot, task, &event, now);
 		slot->accounted_ns = now;
 		slot->state = LS_SLOT_ENDED;
 		slot->turn_start_ns = 0;
@@ -312,10 +333,18 @@ static __always_inline void adopt_seed(struct thread_state *thread, struct task_
 	slot->accounted_ns = thread->seed_ns;
 	slot->phase = thread->phase;
 	if (thread->seed_in_turn) {
-		begin_turn(thread, slot, task, thread->seed_ns, 0);
+		begin_turn(thread, slot, task, thread->seed_ns, 0, 0);
 		thread->turn_flags = LS_TURN_AT_LEAST;
 		slot->turn_flags = LS_TURN_AT_LEAST;
 		if (thread->seed_off_cpu) {
+			__u32 index = thread->slot;
+			struct ls_stack_event *event = bpf_map_lookup_elem(&loop_stacks, &index);
+
+			/* Not that of the slot's last loop. */
+			if (event) {
+				event->frame_count = 0;
+				event->header.turn_number = thread->turn_number;
+			}
 			/* Whichever hook this is, it runs again: the switch-in itself may have met
 			 * the thread before it was a seed. */
 			thread->off_cpu = 1;
@@ -449,7 +478,7 @@ static __always_inline void on_unjudged_wait(struct thread_state *thread, struct
 		start_candidacy(thread, task, file, wait, now);
 	thread->accounted_ns = now;
 	thread->wait_enter_ns = now;
-	thread->wait_run_delay = run_delay_of(task);
+	note_wait(thread, task);
 	if (!process)
 		announce(thread, task, now);
 	else if (!thread->asked_ns && judge_by_signature(thread, task, process, wait, now))
@@ -569,7 +598,7 @@ static __noinline int on_wait_left(__s64 result)
 		/* Account the turn that starts, in case that the answer is "home". */
 		if (thread->status == THREAD_CANDIDATE && !thread->in_turn) {
 			thread->early_idle_ns += span(thread->accounted_ns, now);
-			begin_turn(thread, NULL, task, now, 0);
+			begin_turn(thread, NULL, task, now, 0, 0);
 		}
 		return 0;
 	}
@@ -682,11 +711,6 @@ static __always_inline void on_switch_out(struct task_struct *task, bool preempt
 		take_verdict(thread, task, now);
 	if (thread->status < THREAD_CANDIDATE)
 		return;
-	if (state & TASK_DEAD_STATE) {
-		if (thread->status == THREAD_LOOP)
-			end_loop(thread, task, LS_END_EXIT, now);
-		return;
-	}
 	slot = thread->status == THREAD_LOOP ? slot_of(thread) : NULL;
 	if (slot && !preempted && state && !is_stopped(task, state))
 		heal_boundary(thread, slot, task, now);
@@ -696,7 +720,7 @@ static __always_inline void on_switch_out(struct task_struct *task, bool preempt
 	}
 	/* Going to sleep in the home wait: what it waited for a CPU before was a spurious wake-up. */
 	if (!preempted && state)
-		thread->wait_run_delay = run_delay_of(task);
+		note_wait(thread, task);
 }
 
 static __always_inline void on_switch_in(struct task_struct *task, __u64 now)
@@ -712,6 +736,23 @@ static __always_inline void on_switch_in(struct task_struct *task, __u64 now)
 		return;
 	slot = thread->status == THREAD_LOOP ? slot_of(thread) : NULL;
 	enter_cpu(thread, slot, now);
+}
+
+/*
+ * A thread ends: before the last one's end is told, so that whoever learns of the process's end has
+ * the loop's last words already. At its last switch its memory would be gone.
+ */
+static __always_inline void on_thread_exit(struct task_struct *task, __u64 now)
+{
+	struct thread_state *thread = thread_of(task);
+
+	if (!thread)
+		return;
+	if (thread->status == THREAD_SEEDED)
+		adopt_seed(thread, task, now);
+	if (thread->status == THREAD_LOOP)
+		end_loop(thread, task, LS_END_EXIT, now);
+	thread->status = THREAD_IGNORED;
 }
 
 /* The program is replaced: whatever was known of the thread is over. */
@@ -771,8 +812,9 @@ static __always_inline void plant_seed(struct thread_state *thread, struct task_
 		thread->startup_since_ns = bpf_ktime_get_ns();
 	if (!process->first_loop_ns)
 		process->first_loop_ns = thread->startup_since_ns ?: 1;
-	thread->wait_run_delay = run_delay_of(task);
+	note_wait(thread, task);
 	thread->off_run_delay = run_delay_of(task);
+	mark_throttle(&thread->off_throttle, task);
 	rule = bpf_map_lookup_elem(&syscall_rules, &number);
 	thread->seed_off_cpu = !on_cpu;
 	thread->seed_in_turn = on_cpu || !rule || *rule != LS_RULE_EPOLL ||

@@ -216,6 +216,7 @@ int BPF_PROG(on_process_exit, struct task_struct *task)
 	struct run_timer timer;
 
 	start_run(&timer, LS_PROGRAM_LIFECYCLE);
+	on_thread_exit(bpf_get_current_task_btf(), bpf_ktime_get_ns());
 	if (!BPF_CORE_READ(task, signal, live.counter))
 		send_process_event(task, LS_EVENT_PROCESS_EXIT);
 	end_run(&timer);

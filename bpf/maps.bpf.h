@@ -59,6 +59,7 @@ struct thread_state {
 	__u64 turn_number;
 	__u64 tick_turn_number;
 	__u64 wait_run_delay; /* sched_info.run_delay when it last went to sleep in the home wait */
+	struct throttle_mark wait_throttle; /* at the same moment */
 	__u64 wait_enter_ns;
 	__u64 accounted_ns;
 	__u64 switches; /* switch-outs that were seen: the scheduler's own count may be more */
@@ -72,6 +73,7 @@ struct thread_state {
 
 	__u64 off_end_ns;
 	__u64 off_run_delay;
+	struct throttle_mark off_throttle;
 	__u32 off_cause;
 	__u32 off_syscall;
 	__u32 off_fd_kind;

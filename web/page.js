@@ -34,6 +34,7 @@ const RESERVED = {
   "~unsampled": "too short to be met by a sample",
   "~other": "functions beyond the limit of series",
   "~generated": "generated code",
+  "~machine": "the machine did not let it run",
 };
 
 // ---- text -------------------------------------------------------------------------------------

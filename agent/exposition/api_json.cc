@@ -126,6 +126,7 @@ Json service_json(const ServiceSnapshot& service, uint64_t snapshot_ns, uint64_t
                {"turns", service.turns.count()},
                {"idle_seconds", seconds(service.idle_ns)},
                {"busy_seconds", by_cause_seconds(service.busy_ns)},
+               {"counted_until_monotonic_ns", service.counted_until_ns},
                {"stalls", by_cause_counts(service.stalls)},
                {"stall_seconds", by_cause_seconds(service.stall_ns)},
                {"startup_seconds", seconds(service.startup_ns)},

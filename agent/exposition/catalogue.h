@@ -26,6 +26,7 @@ enum class Metric : uint8_t {
   turn_in_progress,
   ready_events,
   delayed_events,
+  killed_in_stall,
   loops,
   build_info,
   hook_info,

@@ -48,6 +48,10 @@ void add_functions(SampleModel& model, const ServiceSnapshot& service) {
     model.add(Metric::function_busy_seconds, service.labels, {series.function, series.file, cause},
               seconds(series.busy_ns));
   }
+  for (const stalls::DeathSeries& series : service.deaths) {
+    model.add(Metric::killed_in_stall, service.labels, {series.function, series.file},
+              plain(series.count));
+  }
   for (const stalls::EntrySeries& series : service.entries) {
     if (!stalls::cause_is_measured(series.cause)) continue;
     model.add(Metric::entry_busy_seconds, service.labels,

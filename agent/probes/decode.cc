@@ -18,10 +18,6 @@ static_assert(static_cast<int>(Cause::gil) == LS_GIL);
 static_assert(static_cast<int>(Cause::other) == LS_OTHER);
 static_assert(stalls::kBucketCount == LS_BUCKETS);
 
-Cause to_cause(uint32_t cause) {
-  return cause < LS_CAUSES ? static_cast<Cause>(cause) : Cause::other;
-}
-
 stalls::ByCause to_by_cause(const __u64 (&values)[LS_CAUSES]) {
   stalls::ByCause by_cause{};
   std::copy(std::begin(values), std::end(values), by_cause.begin());
@@ -71,7 +67,8 @@ std::optional<decltype(Event::what)> decode_stack_record(std::span<const std::by
                         syscall_name(event->syscall),
                         fd_kind_name(event->fd_kind),
                         decode_stack(*event),
-                        event->coroutine};
+                        event->coroutine,
+                        event->throttled_ns};
     case LS_EVENT_HOLDER:
       return HolderSeen{decode_stack(*event)};
     case LS_EVENT_TICK:
@@ -92,6 +89,17 @@ std::optional<decltype(Event::what)> decode_turn_end(std::span<const std::byte> 
                    to_cause(event->dominant_cause)};
 }
 
+std::optional<decltype(Event::what)> decode_loop_end(std::span<const std::byte> record) {
+  const auto event = view<ls_loop_end_event>(record);
+  if (!event) return std::nullopt;
+  LoopEnded ended{event->turn_start_ns, to_by_cause(event->cause_ns), std::nullopt};
+  if (event->reason == LS_END_EXIT && event->turn_start_ns != 0) {
+    ended.last_turn = {event->phase == LS_SERVING, (event->flags & LS_TURN_AT_LEAST) != 0,
+                       event->is_long != 0, to_cause(event->dominant_cause), event->exit_code};
+  }
+  return ended;
+}
+
 std::optional<decltype(Event::what)> decode_what(uint32_t type, std::span<const std::byte> record) {
   switch (type) {
     case LS_EVENT_ANNOUNCE:
@@ -103,11 +111,8 @@ std::optional<decltype(Event::what)> decode_what(uint32_t type, std::span<const 
       if (!event) return std::nullopt;
       return EventsDelayed{event->count};
     }
-    case LS_EVENT_LOOP_END: {
-      const auto event = view<ls_loop_end_event>(record);
-      if (!event) return std::nullopt;
-      return LoopEnded{event->turn_start_ns, to_by_cause(event->cause_ns)};
-    }
+    case LS_EVENT_LOOP_END:
+      return decode_loop_end(record);
     case LS_EVENT_LOOP_BEGIN: {
       const auto event = view<ls_loop_begin_event>(record);
       if (!event) return std::nullopt;
@@ -138,6 +143,10 @@ stalls::LoopActivity to_activity(uint32_t state) {
 }
 
 }  // namespace
+
+Cause to_cause(uint32_t cause) {
+  return cause < LS_CAUSES ? static_cast<Cause>(cause) : Cause::other;
+}
 
 std::optional<Event> decode_event(std::span<const std::byte> record) {
   const auto header = view<ls_event_header>(record);

@@ -20,6 +20,9 @@ std::optional<Event> decode_event(std::span<const std::byte> record);
 /// The frames of a stack record, without those that the kernel side marked as shims.
 stacks::RawStack decode_stack(const ls_stack_event& event);
 
+/// A number that is not known is `other`.
+stalls::Cause to_cause(uint32_t cause);
+
 stalls::LoopAccount decode_slot(const ls_slot& slot);
 
 }  // namespace loopstall::probes

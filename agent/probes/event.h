@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string_view>
 #include <variant>
 
@@ -45,6 +46,7 @@ struct BlockEnded {
   std::string_view fd_kind;
   stacks::RawStack stack;
   uint64_t coroutine = 0;  ///< see stalls::BlockSample
+  uint64_t throttled_ns = 0;
 };
 
 /// The stack of the GIL's holder, for the BlockEnded of the same thread that follows.
@@ -75,6 +77,15 @@ struct EventsDelayed {
 struct LoopEnded {
   uint64_t turn_start_ns = 0;  ///< 0 when it ended idle
   stalls::ByCause cause_ns{};
+  /// Of the turn that its thread's end cut off; nothing when it ended otherwise.
+  struct LastTurn {
+    bool serving = false;
+    bool at_least = false;
+    bool is_long = false;  ///< at or above the stall threshold
+    stalls::Cause dominant = stalls::Cause::cpu;
+    uint32_t exit_code = 0;  ///< as wait(2) gives it: the signal, or the status << 8
+  };
+  std::optional<LastTurn> last_turn;
 };
 
 /// A loop began whose wait is like one that was judged before: in the slot that its thread had, or

@@ -81,19 +81,29 @@ std::optional<stalls::LoopAccount> Slots::read(uint32_t slot) const {
   return decode_slot(copy);
 }
 
-std::optional<stacks::RawStack> Slots::open_stack(uint32_t slot, uint64_t turn_number) const {
+std::optional<OpenSpan> Slots::open_span(uint32_t slot, uint32_t generation,
+                                         uint64_t begun_before_ns, uint64_t known_since_ns) const {
   if (slot >= count_) return std::nullopt;
   const auto* source = reinterpret_cast<const ls_stack_event*>(stacks_) + slot;
   const ls_slot* account = slot_at(slot);
+  OpenSpan span;
   ls_stack_event copy;
+  uint32_t cause = 0;
   bool is_open = false;
   const bool whole = read_consistently(account->seq, [&] {
-    is_open = account->state == LS_SLOT_OFF_CPU && account->turn_number == turn_number &&
-              source->header.turn_number == turn_number;
-    if (is_open) std::memcpy(&copy, source, sizeof copy);
+    is_open = account->state == LS_SLOT_OFF_CPU && account->generation == generation &&
+              account->turn_start_ns < begun_before_ns && account->accounted_ns != known_since_ns &&
+              source->header.turn_number == account->turn_number;
+    if (!is_open) return;
+    span.since_ns = account->accounted_ns;
+    span.turn_number = account->turn_number;
+    cause = account->current_cause;
+    std::memcpy(&copy, source, sizeof copy);
   });
   if (!whole || !is_open) return std::nullopt;
-  return decode_stack(copy);
+  span.cause = to_cause(cause);
+  span.stack = decode_stack(copy);
+  return span;
 }
 
 void Slots::prepare(uint32_t slot, uint32_t generation, uint64_t since_ns) {

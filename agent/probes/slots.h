@@ -15,6 +15,14 @@ struct ls_stack_event;
 
 namespace loopstall::probes {
 
+/// An off-CPU span inside a turn that has not ended.
+struct OpenSpan {
+  uint64_t since_ns = 0;  ///< its identity within the loop; the account's accounted_ns
+  uint64_t turn_number = 0;
+  stalls::Cause cause = stalls::Cause::other;
+  stacks::RawStack stack;
+};
+
 /// The accounts in the kernel, mapped. Reading takes no system call. One thread uses it.
 class Slots {
  public:
@@ -29,8 +37,10 @@ class Slots {
 
   /// A consistent reading; nothing when the writer did not pause within the bound of tries.
   std::optional<stalls::LoopAccount> read(uint32_t slot) const;
-  /// Where the loop's thread left the CPU, while it is off it in turn `turn_number`.
-  std::optional<stacks::RawStack> open_stack(uint32_t slot, uint64_t turn_number) const;
+  /// Where the loop's thread left the CPU, while it is off it, in a turn that began before
+  /// `begun_before_ns`; nothing for the span of `known_since_ns`.
+  std::optional<OpenSpan> open_span(uint32_t slot, uint32_t generation, uint64_t begun_before_ns,
+                                    uint64_t known_since_ns) const;
   /// Makes a free slot the account of a new loop, idle since `since_ns`, before its verdict is
   /// published; nobody writes to it then.
   void prepare(uint32_t slot, uint32_t generation, uint64_t since_ns);

@@ -57,6 +57,7 @@ void Loop::add_block(const probes::EventOrigin& origin, probes::BlockEnded&& blo
   Sample sample;
   sample.block = {block.start_ns, block.blocked_ns, block.runqueue_ns, block.weight_ns, block.cause,
                   block.syscall,  block.fd_kind,    nullptr,           block.coroutine};
+  sample.block.throttled_ns = block.throttled_ns;
   sample.block.continues = continues_gil_wait(origin, block);
   sample.seen = std::move(seen);
   add(origin, std::move(sample));
@@ -88,6 +89,11 @@ void Loop::see_in_turn(uint64_t turn_number, SeenStackPtr seen) {
   seen_in_turn_ = std::move(seen);
 }
 
+void Loop::see_open_span(uint64_t since_ns, SeenStackPtr seen) {
+  open_span_since_ns_ = since_ns;
+  seen_in_span_ = std::move(seen);
+}
+
 void Loop::finish_turn(const probes::EventOrigin& origin, const probes::TurnEnded& ended) {
   FinishedTurn turn;
   turn.number = origin.turn_number;
@@ -102,6 +108,14 @@ void Loop::finish_turn(const probes::EventOrigin& origin, const probes::TurnEnde
   } else {
     ++dropped_;
   }
+}
+
+void Loop::finish_last_turn(const probes::EventOrigin& origin, const probes::LoopEnded& ended) {
+  if (!ended.last_turn || !ended.last_turn->is_long) return;
+  const probes::LoopEnded::LastTurn& last = *ended.last_turn;
+  finish_turn(origin, {ended.turn_start_ns, ended.cause_ns, last.serving, last.at_least, true,
+                       last.dominant});
+  if (!finished_.empty()) finished_.back().exit_code = last.exit_code;
 }
 
 void Loop::set_delayed(uint64_t turn_number, uint64_t count) {
@@ -138,9 +152,8 @@ std::optional<FinishedTurn> Loop::take_finished(uint64_t now_ns) {
 
 void Loop::update(stalls::LoopAccount account, uint64_t now_ns) {
   const bool is_seen =
-      seen_in_turn_ && seen_in_turn_->is_known() && seen_turn_number_ == account.turn_number;
-  ledger_.update(account, now_ns,
-                 is_seen ? seen_in_turn_->known : stalls::reserved_stack(stacks::kUnknown));
+      seen_in_span_ && seen_in_span_->is_known() && open_span_since_ns_ == account_.accounted_ns;
+  ledger_.update(account, now_ns, is_seen ? seen_in_span_->known : nullptr);
   account_ = std::move(account);
 }
 
@@ -160,6 +173,10 @@ stalls::Turn named_turn(const FinishedTurn& finished) {
       turn.blocks.push_back(sample.block);
       turn.blocks.back().stack = sample.seen->known;
     }
+  }
+  if (finished.exit_code) {
+    turn.death = {*finished.exit_code,
+                  finished.samples.empty() ? nullptr : finished.samples.back().seen->known};
   }
   return turn;
 }

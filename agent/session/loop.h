@@ -33,6 +33,7 @@ struct FinishedTurn {
   probes::TurnEnded ended;
   std::vector<Sample> samples;
   std::optional<uint64_t> delayed_events;
+  std::optional<uint32_t> exit_code;  ///< the end of its process cut it off
 };
 
 /// A loop under measurement: its account, and the samples of its turns on their way to names.
@@ -57,6 +58,8 @@ class Loop {
   void set_holder(SeenStackPtr holder) { holder_ = std::move(holder); }
   SeenStackPtr take_holder() { return std::exchange(holder_, nullptr); }
   void finish_turn(const probes::EventOrigin& origin, const probes::TurnEnded& ended);
+  /// Its process ended inside a turn; one that was not long is no turn.
+  void finish_last_turn(const probes::EventOrigin& origin, const probes::LoopEnded& ended);
   void set_delayed(uint64_t turn_number, uint64_t count);
 
   /// Claims busy time for the samples whose stacks are known by now, in their order.
@@ -75,6 +78,9 @@ class Loop {
   const SeenStackPtr& seen_in_turn() const { return seen_in_turn_; }
   uint64_t seen_turn_number() const { return seen_turn_number_; }
   void see_in_turn(uint64_t turn_number, SeenStackPtr seen);
+  /// Where it left the CPU at `since_ns`; not for a wait on the GIL, which is another thread's.
+  void see_open_span(uint64_t since_ns, SeenStackPtr seen);
+  uint64_t open_span_since_ns() const { return open_span_since_ns_; }
 
   void mark_ended(uint64_t now_ns) {
     if (ended_ns_ == 0) ended_ns_ = now_ns;
@@ -112,6 +118,8 @@ class Loop {
   GilSlice last_slice_;
   SeenStackPtr seen_in_turn_;
   uint64_t seen_turn_number_ = 0;
+  SeenStackPtr seen_in_span_;
+  uint64_t open_span_since_ns_ = 0;
   uint64_t ended_ns_ = 0;
   uint64_t dropped_ = 0;
   bool polls_ = false;

@@ -34,6 +34,7 @@ constexpr uint64_t kPollsWantedNs = 150'000'000'000;
 constexpr std::size_t kSignatureFrames = 3;
 // Turns in progress that are older than this are shown with where they are.
 constexpr uint64_t kShowStackNs = 20'000'000;
+constexpr uint64_t kLookNs = 40'000'000;
 
 stalls::FunctionLimits limits(const config::Config& config) {
   stalls::FunctionLimits limits;
@@ -97,6 +98,9 @@ void Measurement::on(const probes::EventOrigin& origin, const probes::Announced&
   if (known != processes_.end()) {
     process.looks = known->second.looks + 1;
     process.refusal = known->second.refusal;
+  } else {
+    // A number that is used again: nothing of the one before it may name what this one does.
+    forget_names(origin.pid);
   }
   processes_[origin.pid] = std::move(process);
   ++inspections_;
@@ -174,6 +178,7 @@ void Measurement::drop_if_replaced(const Inspected& inspected) {
   if (is_same) return;
   probes_.forget(pid);
   drop_process(inspected.pid);
+  forget_names(inspected.pid);
 }
 
 void Measurement::drop_process(uint32_t pid) {
@@ -182,8 +187,19 @@ void Measurement::drop_process(uint32_t pid) {
   for (auto& [slot, loop] : loops_) {
     if (loop->pid() == pid) loop->mark_ended(clock_.monotonic_ns());
   }
+}
+
+void Measurement::forget_names(uint32_t pid) {
   stacks_.forget(pid);
   resolver_.forget(pid);
+}
+
+/// Its memory is gone, but what was read of it names the last stacks of its loops.
+void Measurement::bury_process(uint32_t pid) {
+  drop_process(pid);
+  const bool has_loops = std::any_of(loops_.begin(), loops_.end(),
+                                     [&](const auto& entry) { return entry.second->pid() == pid; });
+  if (!has_loops) forget_names(pid);
 }
 
 void Measurement::sweep_processes() {
@@ -200,7 +216,7 @@ void Measurement::sweep_processes() {
   }
   for (const uint32_t pid : gone) {
     probes_.forget(static_cast<pid_t>(pid));
-    drop_process(pid);
+    bury_process(pid);
   }
   stop_watching_polls();
 }
@@ -215,11 +231,12 @@ void Measurement::stop_watching_polls() {
 }
 
 void Measurement::on(const probes::EventOrigin& origin, const probes::ProcessExited&) {
-  drop_process(origin.pid);
+  bury_process(origin.pid);
 }
 
 void Measurement::on(const probes::EventOrigin& origin, const probes::ProcessExeced&) {
   drop_process(origin.pid);
+  forget_names(origin.pid);
   if (young_.size() < kMaxYoung && is_wanted(origin.pid)) {
     young_[origin.pid] = {clock_.monotonic_ns() + kFirstLookNs, 0};
   }
@@ -391,8 +408,11 @@ Loop* Measurement::find(const probes::EventOrigin& origin) {
   return found->second.get();
 }
 
-void Measurement::on(const probes::EventOrigin& origin, const probes::LoopEnded&) {
-  if (Loop* loop = find(origin)) loop->mark_ended(clock_.monotonic_ns());
+void Measurement::on(const probes::EventOrigin& origin, const probes::LoopEnded& ended) {
+  Loop* loop = find(origin);
+  if (loop == nullptr) return;
+  loop->finish_last_turn(origin, ended);
+  loop->mark_ended(clock_.monotonic_ns());
 }
 
 void Measurement::on(const probes::EventOrigin& origin, const probes::LoopBegan& began) {
@@ -510,6 +530,7 @@ void Measurement::on(Resolved&& resolved) {
 void Measurement::advance() {
   const uint64_t now_ns = clock_.monotonic_ns();
   look_at_young();
+  look_into_turns(now_ns);
   resolver_timeouts_ += stacks_.expire(now_ns);
   judge_known_waits();
   for (auto& [slot, loop] : loops_) {
@@ -527,6 +548,9 @@ void Measurement::finish(Loop& loop, const FinishedTurn& finished) {
     for (const stalls::Hold& hold : holds) {
       functions.observe_hold(hold, advice_of(hold), finished.end_ns);
     }
+  }
+  if (turn.death && turn.serving && !holds.empty()) {
+    loop.ledger().service().functions().observe_death(holds.front(), finished.end_ns);
   }
   if (turn.is_long) record_stall(loop, finished, turn, holds);
 }
@@ -557,7 +581,6 @@ void Measurement::read_accounts() {
       ++torn_readings_;
     } else if (account->generation == loop->generation()) {
       loop->update(std::move(*account), now_ns);
-      look_into_turn(*loop);
       // Its last event may have been lost with a full ring, or it ended before it was a loop.
       if (loop->account().activity == stalls::LoopActivity::ended || is_stillborn(*loop, now_ns)) {
         loop->mark_ended(now_ns);
@@ -569,7 +592,11 @@ void Measurement::read_accounts() {
       over.push_back(slot);
     }
   }
-  for (const uint32_t slot : over) release(slot);
+  for (const uint32_t slot : over) {
+    const uint32_t pid = loops_.at(slot)->pid();
+    release(slot);
+    if (!processes_.contains(pid)) bury_process(pid);
+  }
   std::set<const stalls::Service*> in_use;
   for (const auto& [slot, loop] : loops_) in_use.insert(&loop->ledger().service());
   services_.expire(in_use, now_ns);
@@ -584,16 +611,25 @@ bool Measurement::is_stillborn(const Loop& loop, uint64_t now_ns) const {
   return !procfs_.thread_comm(static_cast<pid_t>(loop.pid()), static_cast<pid_t>(loop.tid()));
 }
 
-void Measurement::look_into_turn(Loop& loop) {
-  const stalls::LoopAccount& account = loop.account();
-  const uint64_t now_ns = clock_.monotonic_ns();
-  if (account.activity != stalls::LoopActivity::off_cpu ||
-      now_ns - account.turn_start_ns < kShowStackNs) {
-    return;
+/// Reads, and asks for the names of, where long turns wait: while they hang they make no event, and
+/// a process that dies takes its names with it.
+void Measurement::look_into_turns(uint64_t now_ns) {
+  if (now_ns - looked_ns_ < kLookNs) return;
+  looked_ns_ = now_ns;
+  for (auto& [slot, loop] : loops_) {
+    if (loop->has_ended()) continue;
+    auto span = probes_.slots().open_span(slot, loop->generation(), now_ns - kShowStackNs,
+                                          loop->open_span_since_ns());
+    if (!span) continue;
+    const bool is_gil = span->cause == stalls::Cause::gil;
+    const bool is_bare = span->stack.frames.empty();
+    SeenStackPtr seen =
+        is_bare && loop->seen_turn_number() == span->turn_number && loop->seen_in_turn()
+            ? loop->seen_in_turn()  // older than the agent, but it was looked at
+            : stacks_.intern(loop->pid(), std::move(span->stack), now_ns);
+    if (!is_bare) loop->see_in_turn(span->turn_number, seen);
+    loop->see_open_span(span->since_ns, is_gil ? nullptr : std::move(seen));
   }
-  auto stack = probes_.slots().open_stack(loop.slot(), account.turn_number);
-  if (!stack || stack->frames.empty()) return;
-  loop.see_in_turn(account.turn_number, stacks_.intern(loop.pid(), std::move(*stack), now_ns));
 }
 
 // ---- what is shown ----------------------------------------------------------------------------

@@ -66,7 +66,7 @@ class Measurement {
   void on(const probes::EventOrigin& origin, const probes::Ticked& tick);
   void on(const probes::EventOrigin& origin, const probes::TurnEnded& ended);
   void on(const probes::EventOrigin& origin, const probes::EventsDelayed& delayed);
-  void on(const probes::EventOrigin& origin, const probes::LoopEnded&);
+  void on(const probes::EventOrigin& origin, const probes::LoopEnded& ended);
   void on(const probes::EventOrigin& origin, const probes::LoopBegan& began);
   void on(const probes::EventOrigin& origin, const probes::ProcessExited&);
   void on(const probes::EventOrigin& origin, const probes::ProcessExeced&);
@@ -80,6 +80,8 @@ class Measurement {
   bool is_wanted(uint32_t pid) const;
   bool lacks_loop(uint32_t pid) const;
   void drop_process(uint32_t pid);
+  void bury_process(uint32_t pid);
+  void forget_names(uint32_t pid);
   void look_at_young();
   void stop_watching_polls();
   void judge_known_waits();
@@ -97,7 +99,7 @@ class Measurement {
   void finish(Loop& loop, const FinishedTurn& finished);
   void record_stall(const Loop& loop, const FinishedTurn& finished, const stalls::Turn& turn,
                     const std::vector<stalls::Hold>& holds);
-  void look_into_turn(Loop& loop);
+  void look_into_turns(uint64_t now_ns);
   bool is_stillborn(const Loop& loop, uint64_t now_ns) const;
   void release(uint32_t slot);
   std::vector<stalls::TargetCount> count_targets() const;
@@ -128,6 +130,7 @@ class Measurement {
   uint64_t resolver_timeouts_ = 0;
   uint64_t record_count_ = 0;
   uint64_t inspections_ = 0;  // requests to the resolver without an answer yet
+  uint64_t looked_ns_ = 0;    // when it last looked where long turns are
   bool scanned_ = false;
 };
 

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "session/stall_records.h"
 
+#include <fmt/format.h>
+#include <string.h>
+
 #include <algorithm>
 #include <map>
 #include <random>
@@ -68,6 +71,23 @@ stalls::StallHold describe(const stalls::Hold& hold) {
   return described;
 }
 
+/// SIGKILL, or its number where it has no name: a real-time signal.
+std::string signal_name(int signal) {
+  const char* name = sigabbrev_np(signal);
+  return name == nullptr ? fmt::format("SIG{}", signal) : fmt::format("SIG{}", name);
+}
+
+stalls::StallDeath describe(const stalls::Death& death) {
+  stalls::StallDeath described;
+  if (death.signal() != 0) {
+    described.signal = signal_name(death.signal());
+  } else {
+    described.status = death.status();
+  }
+  if (death.last_stack) described.stack = death.last_stack->stack;
+  return described;
+}
+
 }  // namespace
 
 stalls::StallRecord make_stall_record(const stalls::Turn& turn,
@@ -81,6 +101,7 @@ stalls::StallRecord make_stall_record(const stalls::Turn& turn,
   record.cause_ns = turn.cause_ns;
   record.syscalls = blocked_syscalls(turn);
   record.coroutines = stalls::coroutines_of(turn);
+  if (turn.death) record.death = describe(*turn.death);
   for (const stalls::Hold& hold : holds) {
     if (record.holds.size() >= kMaxHolds) break;
     record.holds.push_back(describe(hold));
@@ -100,7 +121,8 @@ std::string stall_id(uint64_t number) {
 
 std::string advice_of(const stalls::Hold& hold) {
   const stacks::Attribution& blamed = hold.stack->attribution;
-  if (blamed.function.starts_with('~') && blamed.function != stacks::kGc) return {};
+  const bool has_advice = blamed.function == stacks::kGc || cause_is_machines(hold.cause);
+  if (blamed.function.starts_with('~') && !has_advice) return {};
   return stalls::advice_for(hold.stack->stack, blamed, hold.cause, hold.syscall);
 }
 

@@ -16,7 +16,8 @@ inline constexpr std::string_view kUnknown = "~unknown";      ///< nothing to na
 inline constexpr std::string_view kUnsampled = "~unsampled";  ///< no stack was taken in that time
 inline constexpr std::string_view kOther = "~other";          ///< folded for want of series
 inline constexpr std::string_view kGenerated = "~generated";  ///< code without a file
-inline constexpr std::string_view kGc = "~gc";  ///< the interpreter's cyclic collector
+inline constexpr std::string_view kGc = "~gc";            ///< the interpreter's cyclic collector
+inline constexpr std::string_view kMachine = "~machine";  ///< no code: it was not let run
 
 /// The longest function name, in bytes.
 inline constexpr std::size_t kMaxFunctionBytes = 120;

@@ -317,15 +317,14 @@ constexpr auto kCauseRows = std::to_array<CauseRow>({
      "reclaim. Read mapped files in a thread, load them at start, or give the container more "
      "memory."},
     {on(Cause::runqueue), "",
-     "{function} was ready to run, but no CPU was free: the machine held the loop, not the code. "
+     "The loop was ready to run, but no CPU was free: the machine held it, not the code. "
      "Raise the container's CPU request, look for its neighbours, and run fewer busy threads "
      "beside the loop."},
     {on(Cause::throttled), "",
-     "{function} was ready to run, but its container's CPU quota was used up. Raise the CPU limit "
+     "The loop was ready to run, but its container's CPU quota was used up. Raise the CPU limit "
      "or drop it, and run fewer busy threads beside the loop."},
     {on(Cause::stopped), "",
-     "The process was stopped in {function}: by a signal, a debugger or a freezer. The code is "
-     "not at fault."},
+     "The process was stopped: by a signal, a debugger or a freezer. The code is not at fault."},
     {on(Cause::gc), "",
      "Python's cyclic collector held the loop, whoever happened to allocate. Call gc.freeze after "
      "start, raise gc.set_threshold, or make fewer long-lived objects that it must visit."},

@@ -20,8 +20,7 @@ constexpr uint64_t kMaxDebtNs = 10'000'000'000;
 BusyOwner nobody(std::string_view name) { return {std::string(name), "", std::string(name)}; }
 
 BusyOwner unclaimed(Cause cause) {
-  // Before its first frame runs, a woken loop waits for a CPU inside its selector.
-  return nobody(cause == Cause::runqueue ? stacks::kFramework : stacks::kUnsampled);
+  return nobody(cause_is_machines(cause) ? stacks::kMachine : stacks::kUnsampled);
 }
 
 /// Which exact time a claim is met from.
@@ -53,7 +52,7 @@ BusyLedger::Claims BusyLedger::take(Claims& claims, uint64_t part_ns, uint64_t w
 }
 
 void BusyLedger::claim(const BusyOwner& owner, Cause cause, uint64_t ns) {
-  if (ns == 0) return;
+  if (ns == 0 || cause_is_machines(cause)) return;
   Claims& claims = claims_[index(pool_of(cause))];
   const Claimant claimant{owner, cause};
   const bool has_room = claims.size() < kMaxOwners || claims.contains(claimant);

@@ -28,13 +28,14 @@ struct BusyShare {
 
 /// Splits one loop's exact busy time among functions without bias: every tick claims its period,
 /// every block its time or its weight, and all claims of a cause are met from the exact time of
-/// that cause. Time that nobody claims is ~unsampled; claims beyond the time there is (a tick is
-/// 10 ms, a turn may be shorter) wait for the next settlement, up to 10 s of them. So the shares
-/// add up to the busy time at every settlement, and no share is ever taken back. Bounded: beyond
-/// 1,000 owners of a cause, claims are ~other's. The collector's time (gc) is a sampled share of
-/// `cpu`: its claims are met from that, together with those of cpu.
+/// that cause. Time that nobody claims is ~unsampled, the machine's time is ~machine's; claims
+/// beyond the time there is (a tick is 10 ms, a turn may be shorter) wait for the next settlement,
+/// up to 10 s of them. So the shares add up to the busy time at every settlement, and no share is
+/// ever taken back. Bounded: beyond 1,000 owners of a cause, claims are ~other's. The collector's
+/// time (gc) is a sampled share of `cpu`: its claims are met from that, together with those of cpu.
 class BusyLedger {
  public:
+  /// Without effect for the causes that are the machine's: they are nobody's fault.
   void claim(const BusyOwner& owner, Cause cause, uint64_t ns);
 
   /// `exact_ns` is the busy time by cause since the last settlement; it has gc's within cpu.

@@ -4,7 +4,7 @@
 namespace loopstall::stalls {
 namespace {
 
-enum class Kind : uint8_t { blocking, not_blocking };
+enum class Kind : uint8_t { blocking, work, machine };
 enum class Measured : uint8_t { yes, no };
 
 struct CauseFacts {
@@ -17,20 +17,20 @@ struct CauseFacts {
 // queue, the quota and a stop are the machine's doing; cpu and gc are work, and so is gil: its
 // function is the one that computed while the loop waited.
 constexpr std::array<CauseFacts, kCauseCount> kFacts = {{
-    {"cpu", Kind::not_blocking, Measured::yes},
-    {"runqueue", Kind::not_blocking, Measured::yes},
-    {"throttled", Kind::not_blocking, Measured::no},  // still counted in runqueue
+    {"cpu", Kind::work, Measured::yes},
+    {"runqueue", Kind::machine, Measured::yes},
+    {"throttled", Kind::machine, Measured::yes},
     {"sleep", Kind::blocking, Measured::yes},
     {"network", Kind::blocking, Measured::yes},
     {"file", Kind::blocking, Measured::yes},
     {"pipe", Kind::blocking, Measured::yes},
     {"lock", Kind::blocking, Measured::yes},
-    {"gil", Kind::not_blocking, Measured::yes},
+    {"gil", Kind::work, Measured::yes},
     {"process", Kind::blocking, Measured::yes},
     {"pagefault", Kind::blocking, Measured::yes},
-    {"stopped", Kind::not_blocking, Measured::yes},
-    {"gc", Kind::not_blocking, Measured::yes},
-    {"other", Kind::not_blocking, Measured::yes},
+    {"stopped", Kind::machine, Measured::yes},
+    {"gc", Kind::work, Measured::yes},
+    {"other", Kind::work, Measured::yes},
 }};
 
 // Causes come from the kernel's side as numbers: one that we do not know is `other`.
@@ -45,5 +45,7 @@ std::string_view cause_name(Cause cause) { return facts(cause).name; }
 bool cause_is_measured(Cause cause) { return facts(cause).measured == Measured::yes; }
 
 bool cause_is_blocking(Cause cause) { return facts(cause).kind == Kind::blocking; }
+
+bool cause_is_machines(Cause cause) { return facts(cause).kind == Kind::machine; }
 
 }  // namespace loopstall::stalls

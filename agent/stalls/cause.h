@@ -42,4 +42,8 @@ bool cause_is_measured(Cause cause);
 /// Causes by which a function waits instead of computing: what the occupancy rule judges.
 bool cause_is_blocking(Cause cause);
 
+/// Causes by which a loop that could run was not let run: no function's fault
+/// (docs/attribution.md, ~machine).
+bool cause_is_machines(Cause cause);
+
 }  // namespace loopstall::stalls

@@ -15,7 +15,8 @@ constexpr uint64_t kMinObservedHoldNs = 1'000'000;
 /// A target may call its functions anything; only the agent's own names have no bounds.
 bool is_reserved_name(std::string_view name) {
   constexpr std::array kReserved = {stacks::kFramework, stacks::kUnknown,   stacks::kUnsampled,
-                                    stacks::kOther,     stacks::kGenerated, stacks::kGc};
+                                    stacks::kOther,     stacks::kGenerated, stacks::kGc,
+                                    stacks::kMachine};
   return std::find(kReserved.begin(), kReserved.end(), name) != kReserved.end();
 }
 
@@ -119,6 +120,12 @@ void FunctionTable::observe_hold(const Hold& hold, std::string advice, uint64_t 
   shown = {blamed.entry, blamed.line, blamed.leaf, std::move(advice), hold.hold_ns};
 }
 
+void FunctionTable::observe_death(const Hold& hold, uint64_t now_ns) {
+  const Function function{hold.stack->attribution.function, hold.stack->attribution.file};
+  if (!is_admitted(function)) watch(function, now_ns);
+  ++deaths_[owner_of(function, true)];
+}
+
 void FunctionTable::add_busy(const BusyShare& share, uint64_t now_ns) {
   const Function function{share.owner.function, share.owner.file};
   const bool deserves = !is_admitted(function) && has_earned(function, share.ns, now_ns);
@@ -164,6 +171,14 @@ std::vector<FunctionSeries> FunctionTable::functions() const {
       series.advice = own->second.advice;
     }
     all.push_back(std::move(series));
+  }
+  return all;
+}
+
+std::vector<DeathSeries> FunctionTable::deaths() const {
+  std::vector<DeathSeries> all;
+  for (const auto& [function, count] : deaths_) {
+    all.push_back({function.first, function.second, count});
   }
   return all;
 }

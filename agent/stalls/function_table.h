@@ -43,11 +43,14 @@ class FunctionTable {
 
   /// One function's part of a finished serving turn; `advice` may be empty.
   void observe_hold(const Hold& hold, std::string advice, uint64_t now_ns);
+  /// The process ended inside a turn in which this was the longest hold.
+  void observe_death(const Hold& hold, uint64_t now_ns);
   /// Busy time, settled.
   void add_busy(const BusyShare& share, uint64_t now_ns);
 
   std::vector<FunctionSeries> functions() const;
   std::vector<EntrySeries> entries() const;
+  std::vector<DeathSeries> deaths() const;
   /// Functions watched for admission, or remembered as refused.
   std::size_t candidates() const { return candidates_.size(); }
 
@@ -88,6 +91,7 @@ class FunctionTable {
   std::map<std::pair<Function, Cause>, Series> series_;
   std::map<std::pair<Function, Cause>, Description> descriptions_;
   std::map<std::pair<std::string, Cause>, uint64_t> entries_;
+  std::map<Function, uint64_t> deaths_;
   std::set<std::pair<Function, Cause>> folded_;  // series of admitted functions without budget
   std::set<std::string> entry_names_;
 };

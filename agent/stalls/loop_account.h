@@ -19,7 +19,7 @@ struct LoopAccount {
   uint64_t birth_ns = 0;
   uint64_t accounted_ns = 0;    ///< every accumulator is complete up to this instant
   uint64_t switched_in_ns = 0;  ///< not 0: off the CPU from accounted_ns until then, on it since
-  Cause current_cause = Cause::cpu;  ///< of the off-CPU span that is open
+  Cause current_cause = Cause::cpu;  ///< of the off-CPU span that is open, as it seems
   uint64_t turn_start_ns = 0;        ///< 0 while idle
   uint64_t turn_number = 0;
   bool serving = false;
@@ -39,17 +39,17 @@ struct LoopAccount {
   std::vector<Syscall> syscalls;
 };
 
-/// Off-CPU spans that are open for less are not counted until they end.
-inline constexpr uint64_t kOpenSpanCountsNs = 1'000'000'000;
-
-/// The same account carried on to `now_ns`: the open span is added to what it is so far, so that a
-/// loop that hangs shows it. The part of an off-CPU span that turns out to be waiting for a CPU is
-/// known only afterwards, so a later account may hold less of a cause than an earlier one carried
-/// on; whoever exports clamps. Short off-CPU spans are left out: they end soon, and then everything
-/// about them is known.
+/// The same account carried on to `now_ns`: the open span is added to what it seems to be, so that
+/// busy and idle are the loop's life at that instant, and a loop that hangs shows it. The part of a
+/// span that turns out to be waiting for a CPU is known only afterwards, so a later account may
+/// hold less of a cause (or of idle) than an earlier one carried on; whoever exports clamps.
 LoopAccount carried_on(LoopAccount account, uint64_t now_ns);
 
-/// How much of an open off-CPU span carried_on() counts.
-uint64_t counted_open_ns(const LoopAccount& account, uint64_t now_ns);
+/// Whether an off-CPU span inside a turn began at accounted_ns and is not accounted yet; it may be
+/// over, when the thread runs again.
+bool has_open_span(const LoopAccount& account);
+
+/// How long that span has lasted by `now_ns`; 0 without one.
+uint64_t open_span_ns(const LoopAccount& account, uint64_t now_ns);
 
 }  // namespace loopstall::stalls

@@ -44,6 +44,7 @@ ServiceSnapshot Service::snapshot() const {
   ServiceSnapshot snapshot = totals_;
   snapshot.functions = functions_.functions();
   snapshot.entries = functions_.entries();
+  snapshot.deaths = functions_.deaths();
   for (const auto& [name, ns] : syscalls_) snapshot.syscalls.push_back({name, ns});
   return snapshot;
 }
@@ -95,54 +96,79 @@ double UtilizationWindow::ratio() const {
 
 void LoopLedger::claim_block(const BlockSample& block) {
   uint64_t blocked = block.blocked_ns;
-  uint64_t runqueue = block.runqueue_ns;
   if (block.weight_ns != 0 && block.length_ns() != 0) {
     blocked = base::proportion(block.weight_ns, block.blocked_ns, block.length_ns());
-    runqueue = block.weight_ns - blocked;
   }
   if (block.start_ns == open_start_ns_) {
     blocked -= std::min(blocked, open_claimed_ns_);
     open_start_ns_ = open_claimed_ns_ = 0;
   }
-  ended_start_ns_ = block.start_ns;
   busy_.claim(owner(*block.stack), block.cause, blocked);
-  busy_.claim(owner(*block.stack), Cause::runqueue, runqueue);
 }
 
 void LoopLedger::claim_tick(const TickSample& tick, uint64_t period_ns) {
   busy_.claim(owner(*tick.stack), tick.cause, period_ns);
 }
 
-/// A hang is claimed while it lasts, by whom it was seen in.
-void LoopLedger::claim_open_span(const Reading& reading) {
-  const uint64_t open_ns = counted_open_ns(reading.account, reading.time_ns);
-  if (open_ns == 0 || reading.account.accounted_ns == ended_start_ns_) return;
-  if (open_start_ns_ != reading.account.accounted_ns) {
-    open_start_ns_ = reading.account.accounted_ns;
+/// What is open for longer than from one reading to the next is claimed while it lasts; shorter
+/// spans have sent their blocks by now.
+void LoopLedger::claim_open_span(const KnownStack& seen) {
+  const uint64_t open_ns = open_span_ns(last_.account, last_.time_ns);
+  if (open_start_ns_ != last_.account.accounted_ns) {
+    open_start_ns_ = last_.account.accounted_ns;
     open_claimed_ns_ = 0;
   }
-  busy_.claim(owner(*reading.seen), reading.account.current_cause,
-              grown(open_ns, open_claimed_ns_));
+  busy_.claim(owner(seen), last_.account.current_cause, grown(open_ns, open_claimed_ns_));
   open_claimed_ns_ = std::max(open_claimed_ns_, open_ns);
 }
 
-void LoopLedger::update(const LoopAccount& account, uint64_t now_ns, KnownStackPtr seen) {
-  if (last_.time_ns != 0) count(last_);
-  last_ = {account, now_ns, std::move(seen)};
+void LoopLedger::update(const LoopAccount& account, uint64_t now_ns, const KnownStackPtr& seen) {
+  if (last_.time_ns != 0) {
+    const bool still_open = has_open_span(last_.account) && has_open_span(account) &&
+                            account.accounted_ns == last_.account.accounted_ns;
+    if (still_open && seen != nullptr) claim_open_span(*seen);
+    count();
+  }
+  last_ = {account, std::max(now_ns, account.accounted_ns)};
 }
 
-void LoopLedger::count(const Reading& reading) {
-  const LoopAccount& account = reading.account;
+/// What is to be added to what was shown, so that all of it is exactly the loop's life so far and
+/// nothing is taken back: where a span turned out to be something else than it seemed, the others
+/// are held back by as much, until the one that was given too much has caught up.
+std::array<uint64_t, kCauseCount + 1> LoopLedger::take_growth(const LoopAccount& live) {
+  std::array<uint64_t, kCauseCount + 1> growth{};
+  uint64_t wanted_ns = 0;
+  for (std::size_t cause = 0; cause < kCauseCount; ++cause) {
+    wanted_ns += growth[cause] = grown(live.busy_ns[cause], shown_busy_ns_[cause]);
+  }
+  wanted_ns += growth[kCauseCount] = grown(live.idle_ns, shown_idle_ns_);
+  const uint64_t passed_ns = std::min(
+      wanted_ns, grown(sum(live.busy_ns) + live.idle_ns, sum(shown_busy_ns_) + shown_idle_ns_));
+  if (wanted_ns == 0) return growth;
+  uint64_t before_ns = 0, given_ns = 0;
+  for (uint64_t& ns : growth) {
+    before_ns += ns;
+    ns = base::proportion(passed_ns, before_ns, wanted_ns) - given_ns;
+    given_ns += ns;
+  }
+  for (std::size_t cause = 0; cause < kCauseCount; ++cause) shown_busy_ns_[cause] += growth[cause];
+  shown_idle_ns_ += growth[kCauseCount];
+  return growth;
+}
+
+void LoopLedger::count() {
+  const LoopAccount& account = last_.account;
   ServiceSnapshot& totals = service_.totals();
-  const LoopAccount live = carried_on(account, reading.time_ns);
+  const auto growth = take_growth(carried_on(account, last_.time_ns));
   ByCause exact{};
   for (std::size_t cause = 0; cause < kCauseCount; ++cause) {
-    exact[cause] = raise(shown_busy_ns_[cause], live.busy_ns[cause]);
+    exact[cause] = growth[cause];
     totals.busy_ns[cause] += exact[cause];
     totals.stalls[cause] += grown(account.stalls[cause], counted_.stalls[cause]);
     totals.stall_ns[cause] += grown(account.stall_ns[cause], counted_.stall_ns[cause]);
   }
-  totals.idle_ns += raise(shown_idle_ns_, live.idle_ns);
+  totals.idle_ns += growth[kCauseCount];
+  totals.counted_until_ns = std::max(totals.counted_until_ns, last_.time_ns);
   totals.startup_ns += grown(account.startup_ns, counted_.startup_ns);
   totals.ready_events += grown(account.ready_events, counted_.ready_events);
   totals.delayed_events += grown(account.delayed_events, counted_.delayed_events);
@@ -154,17 +180,16 @@ void LoopLedger::count(const Reading& reading) {
     const uint64_t by = raise(shown_syscalls_[syscall.name], syscall.blocked_ns);
     if (by != 0) service_.add_syscall(syscall.name, by);
   }
-  claim_open_span(reading);
   uint64_t collecting_ns = 0;
   for (const BusyShare& share : busy_.settle(exact)) {
-    service_.functions().add_busy(share, reading.time_ns);
+    service_.functions().add_busy(share, last_.time_ns);
     if (share.cause == Cause::gc) collecting_ns += share.ns;
   }
   // In the kernel's account it is cpu.
   const uint64_t from_cpu_ns = grown(collecting_ns, exact[index(Cause::gc)]);
   totals.busy_ns[index(Cause::cpu)] -= from_cpu_ns;
   totals.busy_ns[index(Cause::gc)] += from_cpu_ns;
-  utilization_.add(reading.time_ns, sum(shown_busy_ns_), shown_idle_ns_);
+  utilization_.add(last_.time_ns, sum(shown_busy_ns_), shown_idle_ns_);
   counted_ = account;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <deque>
 #include <map>
@@ -89,8 +90,9 @@ class LoopLedger {
  public:
   explicit LoopLedger(Service& service) : service_(service) {}
 
-  /// `account` as read at `now_ns`, and where its turn in progress was seen.
-  void update(const LoopAccount& account, uint64_t now_ns, KnownStackPtr seen);
+  /// `account` as read at `now_ns`; and where the span was seen that was open at the reading
+  /// before: null when that is not known.
+  void update(const LoopAccount& account, uint64_t now_ns, const KnownStackPtr& seen);
   /// Time seen by samples, to be met from the exact time.
   void claim_block(const BlockSample& block);
   void claim_tick(const TickSample& tick, uint64_t period_ns);
@@ -102,11 +104,11 @@ class LoopLedger {
   struct Reading {
     LoopAccount account;
     uint64_t time_ns = 0;
-    KnownStackPtr seen;
   };
 
-  void count(const Reading& reading);
-  void claim_open_span(const Reading& reading);
+  void count();
+  std::array<uint64_t, kCauseCount + 1> take_growth(const LoopAccount& live);
+  void claim_open_span(const KnownStack& seen);
 
   Service& service_;
   Reading last_;
@@ -116,7 +118,6 @@ class LoopLedger {
   std::map<std::string_view, uint64_t> shown_syscalls_;
   uint64_t open_start_ns_ = 0;    // the open span that was claimed in advance
   uint64_t open_claimed_ns_ = 0;  // by how much
-  uint64_t ended_start_ns_ = 0;   // the last span whose end was seen
   BusyLedger busy_;
   UtilizationWindow utilization_;
 };

@@ -15,7 +15,7 @@
 namespace loopstall::stalls {
 
 /// One function's counters within one service. `function` may be a reserved name (~framework,
-/// ~unknown, ~unsampled, ~other, ~generated); `file` is empty then.
+/// ~unknown, ~unsampled, ~other, ~generated, ~machine); `file` is empty then.
 struct FunctionSeries {
   std::string function;
   std::string file;
@@ -32,6 +32,13 @@ struct EntrySeries {
   std::string entry;
   Cause cause = Cause::other;
   uint64_t busy_ns = 0;
+};
+
+/// Processes that ended inside a stall of which the function had the longest part.
+struct DeathSeries {
+  std::string function;
+  std::string file;
+  uint64_t count = 0;
 };
 
 struct SyscallSeries {
@@ -58,11 +65,13 @@ struct ServiceSnapshot {
   DurationHistogram turns;
   ByCause busy_ns{};
   uint64_t idle_ns = 0;
-  double utilization_max = 0;  ///< of the busiest loop, last 60 s
-  double utilization = 0;      ///< of all its loops together, last 60 s
+  uint64_t counted_until_ns = 0;  ///< monotonic: up to when busy_ns and idle_ns are complete
+  double utilization_max = 0;     ///< of the busiest loop, last 60 s
+  double utilization = 0;         ///< of all its loops together, last 60 s
   std::vector<FunctionSeries> functions;
   std::vector<EntrySeries> entries;
   std::vector<SyscallSeries> syscalls;
+  std::vector<DeathSeries> deaths;
   ByCause stalls{};
   ByCause stall_ns{};
   uint64_t startup_ns = 0;

@@ -50,9 +50,25 @@ Json to_object(const Coroutines& coroutines) {
   return {{"seen", coroutines.seen}, {"samples", coroutines.samples}};
 }
 
+Json to_array(const stacks::Stack& stack) {
+  Json frames = Json::array();
+  for (const stacks::Frame& frame : stack.frames) frames.push_back(to_object(frame));
+  return frames;
+}
+
+Json to_object(const StallDeath& death) {
+  Json json;
+  if (death.signal.empty()) {
+    json["exit_status"] = death.status;
+  } else {
+    json["signal"] = death.signal;
+  }
+  json["stack_truncated"] = death.stack.truncated;
+  json["stack"] = to_array(death.stack);
+  return json;
+}
+
 Json to_object(const StallHold& hold) {
-  Json stack = Json::array();
-  for (const stacks::Frame& frame : hold.stack.frames) stack.push_back(to_object(frame));
   return {{"function", hold.function},
           {"entry", hold.entry},
           {"leaf", hold.leaf},
@@ -66,7 +82,7 @@ Json to_object(const StallHold& hold) {
           {"coroutines", to_object(hold.coroutines)},
           {"advice", hold.advice},
           {"stack_truncated", hold.stack.truncated},
-          {"stack", std::move(stack)}};
+          {"stack", to_array(hold.stack)}};
 }
 
 Json causes_of(const ByCause& cause_ns) {
@@ -109,6 +125,7 @@ std::string to_json(const StallRecord& record) {
   json["coroutines"] = to_object(record.coroutines);
   json["delayed_events"] = record.delayed_events;
   json["holds"] = array_of(record.holds);
+  if (record.death) json["death"] = to_object(*record.death);
   json["advice"] = record.holds.empty() ? std::string() : record.holds.front().advice;
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }

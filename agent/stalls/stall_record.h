@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -37,6 +38,13 @@ struct StallSyscall {
   uint64_t waits = 0;  ///< how many; of short ones estimated
 };
 
+/// How the process ended inside a stall.
+struct StallDeath {
+  std::string signal;   ///< "SIGKILL"; empty when it exited
+  int status = 0;       ///< with which it exited
+  stacks::Stack stack;  ///< where its loop was last seen
+};
+
 /// A turn at or above the stall threshold: the version-1 record of docs/stall-record.md.
 struct StallRecord {
   std::string id;     ///< short, URL-safe, unique within the agent's life
@@ -53,7 +61,8 @@ struct StallRecord {
   std::vector<StallSyscall> syscalls;
   Coroutines coroutines;
   uint64_t delayed_events = 0;
-  std::vector<StallHold> holds;  ///< longest first
+  std::vector<StallHold> holds;     ///< longest first
+  std::optional<StallDeath> death;  ///< its process ended inside it
 };
 
 /// The NDJSON line, without the newline. Hostile names are escaped by the JSON writer.

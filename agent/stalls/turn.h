@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -26,7 +27,8 @@ const KnownStackPtr& reserved_stack(std::string_view name);
 struct BlockSample {
   uint64_t start_ns = 0;  ///< when it left the CPU: its identity within the loop
   uint64_t blocked_ns = 0;
-  uint64_t runqueue_ns = 0;  ///< waiting for a CPU after the wait, or all of it when preempted
+  uint64_t runqueue_ns = 0;  ///< waiting for a CPU after the wait, or all of it when preempted;
+                             ///< without throttled_ns
   uint64_t weight_ns = 0;    ///< 0: exact; else it stands for this much short off-CPU time
   Cause cause = Cause::other;
   std::string_view syscall;  ///< static; empty outside system calls
@@ -35,9 +37,10 @@ struct BlockSample {
   /// The coroutine that ran: its frame's address, which is its own while it lives, and none is born
   /// and run in the turn that another ends in. 0: no coroutine, or not known.
   uint64_t coroutine = 0;
-  bool continues = false;  ///< one more slice of the GIL wait before it: not a wait of its own
+  bool continues = false;     ///< one more slice of the GIL wait before it: not a wait of its own
+  uint64_t throttled_ns = 0;  ///< kept from a CPU by the quota of its cgroup
 
-  uint64_t length_ns() const { return blocked_ns + runqueue_ns; }
+  uint64_t length_ns() const { return blocked_ns + runqueue_ns + throttled_ns; }
 };
 
 /// One clock tick that found the loop running inside the turn.
@@ -57,6 +60,16 @@ struct Coroutines {
   bool operator==(const Coroutines&) const = default;
 };
 
+/// How the thread's process ended inside a turn.
+struct Death {
+  uint32_t exit_code = 0;    ///< as wait(2) gives it: the signal, or the status << 8
+  KnownStackPtr last_stack;  ///< where it was last seen; null when it was not
+
+  /// 0 when it exited.
+  int signal() const { return static_cast<int>(exit_code & 0x7f); }
+  int status() const { return static_cast<int>(exit_code >> 8 & 0xff); }
+};
+
 /// A finished turn with everything seen of it.
 struct Turn {
   uint64_t start_ns = 0;
@@ -68,6 +81,7 @@ struct Turn {
   Cause dominant = Cause::cpu;
   std::vector<BlockSample> blocks;
   std::vector<TickSample> ticks;
+  std::optional<Death> death;  ///< its process ended inside it
 
   uint64_t duration_ns() const { return end_ns - start_ns; }
 };

@@ -5,6 +5,7 @@
 #include <map>
 #include <set>
 #include <tuple>
+#include <utility>
 
 #include "base/proportion.h"
 
@@ -108,14 +109,7 @@ struct Weighted {
 
 /// Whose the time is that no sample was taken of.
 std::string_view unclaimed_name(Cause cause) {
-  switch (cause) {
-    case Cause::runqueue:
-      return stacks::kFramework;  // before its first frame ran
-    case Cause::gc:
-      return stacks::kGc;
-    default:
-      return stacks::kUnsampled;
-  }
+  return cause == Cause::gc ? stacks::kGc : stacks::kUnsampled;
 }
 
 /// Shares `total_ns` out by weight; what is left by rounding goes to the last one.
@@ -147,6 +141,7 @@ const KnownStackPtr& reserved_stack(std::string_view name) {
       {stacks::kFramework, make(stacks::kFramework)}, {stacks::kUnknown, make(stacks::kUnknown)},
       {stacks::kUnsampled, make(stacks::kUnsampled)}, {stacks::kOther, make(stacks::kOther)},
       {stacks::kGenerated, make(stacks::kGenerated)}, {stacks::kGc, make(stacks::kGc)},
+      {stacks::kMachine, make(stacks::kMachine)},
   };
   const auto found = all.find(name);
   return found == all.end() ? all.at(stacks::kUnknown) : found->second;
@@ -160,19 +155,21 @@ std::vector<Hold> attribute_turn(const Turn& turn) {
     claims.add(block.stack, block.syscall, cause, taken);
     left[index(cause)] -= taken;
   };
+  for (std::size_t i = 0; i < kCauseCount; ++i) {
+    const auto cause = static_cast<Cause>(i);
+    if (!cause_is_machines(cause)) continue;
+    claims.add(reserved_stack(stacks::kMachine), {}, cause, std::exchange(left[i], 0));
+  }
   std::array<std::vector<Weighted>, kCauseCount> sampled;
   for (const BlockSample& block : turn.blocks) {
     if (block.cause != Cause::gil) claims.meet(block.stack, block.coroutine);
     if (block.weight_ns == 0) {
       take(block, block.cause, block.blocked_ns);
-      take(block, Cause::runqueue, block.runqueue_ns);
       continue;
     }
     if (block.length_ns() == 0) continue;
     const uint64_t blocked = base::proportion(block.weight_ns, block.blocked_ns, block.length_ns());
     sampled[index(block.cause)].push_back({&block.stack, block.syscall, blocked});
-    sampled[index(Cause::runqueue)].push_back(
-        {&block.stack, block.syscall, block.weight_ns - blocked});
   }
   for (const TickSample& tick : turn.ticks) {
     if (tick.cause != Cause::gc) claims.meet(tick.stack, tick.coroutine);

@@ -21,8 +21,7 @@ struct Hold {
 /// Splits a turn among the functions that were seen in it; the holds add up to the causes of the
 /// turn exactly. Blocks of at least min_block are exact; the rest of each cause's time is shared
 /// out by the sampled blocks of that cause, and CPU time by the ticks. What nothing was seen of is
-/// ~unsampled; waiting for a CPU before the loop came back from its home wait is ~framework's.
-/// Longest first. Pure.
+/// ~unsampled; what the machine took (see cause_is_machines) is ~machine's. Longest first. Pure.
 std::vector<Hold> attribute_turn(const Turn& turn);
 
 /// Those that all samples of the turn met.

@@ -191,10 +191,11 @@ struct ls_stack_event {
 	struct ls_event_header header;
 	__u64 start_ns;     /* BLOCK: when it left the CPU; CANDIDATE: the question's number */
 	__u64 blocked_ns;   /* BLOCK: waiting for `cause`; without the wait for a CPU */
-	__u64 runqueue_ns;  /* BLOCK: then waiting for a CPU */
+	__u64 runqueue_ns;  /* BLOCK: then waiting for a CPU, without the next */
 	__u64 weight_ns;    /* BLOCK: 0 = exact; else it stands for this much short off-CPU time */
 	__u64 coroutine;    /* frame of the outermost coroutine: who it is among those alive; 0: none */
 	__u64 signature;    /* CANDIDATE: of the stack that waits, 0 unknown; see wait_signatures */
+	__u64 throttled_ns; /* BLOCK: kept from a CPU by the quota of its cgroup */
 	__u32 cause;
 	__u32 syscall;      /* LS_NO_SYSCALL outside system calls */
 	__u32 fd_kind;
@@ -207,7 +208,7 @@ struct ls_stack_event {
 	__u32 reserved;
 	struct ls_frame frames[LS_MAX_FRAMES];
 };
-LS_ASSERT(sizeof(struct ls_stack_event) == 40 + 48 + 40 + 16 * LS_MAX_FRAMES);
+LS_ASSERT(sizeof(struct ls_stack_event) == 40 + 56 + 40 + 16 * LS_MAX_FRAMES);
 
 struct ls_turn_event {
 	struct ls_event_header header; /* TURN_END: time_ns is the end */
@@ -230,7 +231,12 @@ struct ls_loop_end_event {
 	__u64 turn_start_ns; /* 0 when it ended idle */
 	__u64 cause_ns[LS_CAUSES];
 	__u32 reason;        /* enum ls_loop_end */
-	__u32 reserved;
+	/* The rest is of a turn that the thread's exit cut off. */
+	__u32 phase;
+	__u32 flags;
+	__u32 is_long; /* at or above the stall threshold */
+	__u32 dominant_cause;
+	__u32 exit_code; /* as wait(2) gives it: the signal, or the status << 8 */
 };
 
 enum ls_loop_end { LS_END_CLOSED, LS_END_EXEC, LS_END_EXIT };

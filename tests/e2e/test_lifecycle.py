@@ -104,25 +104,130 @@ def test_second_run_whose_epoll_number_was_taken(agent, loop_kind):
     assert network == pytest.approx(own, rel=0.05)
 
 
-def test_exit_in_mid_stall(agent, loop_kind):
-    with life("exit_in_stall", loop_kind) as victim:
-        victim.hear("hanging")
-        victim.process.wait(10)
-        waiting.until(lambda: agent.loop(victim.pid) is None, 5, "the dead loop is gone")
-        assert in_progress(agent, loop_kind) < 0.3
-
-
-def test_kill_in_mid_stall(agent, loop_kind):
-    with life("sleeping", loop_kind) as victim:
+@pytest.mark.parametrize("name, function, causes", [
+    ("endless", "hang_in_own_code", ("cpu", "runqueue")),
+    ("in_c", "hang_with_the_gil", ("cpu", "runqueue")),
+    ("in_vfork", "hang_uninterruptibly", ("process",)),
+])
+def test_every_kind_of_hang_is_shown_within_two_seconds(agent, loop_kind, name, function, causes):
+    """With where it hangs; and its age rises until it ends."""
+    with life(name, loop_kind) as victim:
         victim.hear("ready")
         agent.wait_for_loop(victim.pid)
+        hung_ns = victim.hear("hanging")["now_ns"]
+
+        def shown():
+            loop = agent.loop(victim.pid)
+            names = [frame["function"] for frame in loop["stack"]]
+            return function in names and loop["turn_age_seconds"] > 0 and loop
+        loop = waiting.until(shown, 2, f"{function} is shown")
+        assert loop["cause"] in causes, loop
+        if name == "in_vfork":
+            with open(f"/proc/{victim.pid}/stat", encoding="ascii") as stat:
+                assert stat.read().rsplit(")", 1)[1].split()[0] == "D"
+        ages = []
+        for _ in range(2):
+            before = (time.monotonic_ns() - hung_ns) / 1e9
+            age = in_progress(agent, loop_kind)
+            after = (time.monotonic_ns() - hung_ns) / 1e9
+            ages.append(age)
+            assert before - 0.3 <= age <= after + 0.5
+            time.sleep(0.5)
+        assert ages[1] > ages[0] + 0.4
+        if name == "in_vfork":  # lets the child go on: state D takes no other signal
+            os.close(os.open(f"/tmp/loopstall-vfork-{victim.pid}", os.O_WRONLY))
+    waiting.until(lambda: in_progress(agent, loop_kind) < 0.3, 5, "the age is gone")
+
+
+def test_a_stopped_loop_is_shown(agent, loop_kind):
+    with life("idle", loop_kind) as victim:
+        victim.hear("ready")
+        agent.wait_for_loop(victim.pid)
+        os.kill(victim.pid, signal.SIGSTOP)
+
+        def shown():
+            loop = agent.loop(victim.pid)
+            return loop["cause"] == "stopped" and loop["turn_age_seconds"] > 1
+        try:
+            waiting.until(shown, 3, "the stopped loop is shown")
+            assert in_progress(agent, loop_kind) > 1
+        finally:
+            os.kill(victim.pid, signal.SIGCONT)
+        waiting.until(lambda: in_progress(agent, loop_kind) < 0.3, 5, "the age is gone")
+
+
+def last_words(agent, pid):
+    return waiting.until(lambda: [record for record in agent.records(pid) if "death" in record],
+                         6, "the death has its record")
+
+
+def assert_death(agent, before, victim, loop_kind, function):
+    records = last_words(agent, victim.pid)
+    assert len(records) == 1, records
+    record = records[0]
+    # On a busy machine the longest hold may be the machine's.
+    own = [hold for hold in record["holds"] if hold["function"] != "~machine"]
+    assert (own[0]["function"], own[0]["file"]) == (function, "lifecycle.py")
+    longest = record["holds"][0]
+    assert function in [frame["function"] for frame in record["death"]["stack"]]
+    assert sum(record["causes"].values()) == pytest.approx(record["duration_seconds"], abs=1e-6)
+    labels = {"process": "lifecycle.py", "runtime": loop_kind}
+    waiting.until(lambda: Change(before, agent.scrape()).sum(
+        "loopstall_killed_in_stall_total", function=longest["function"], **labels) == 1,
+        5, "the death is counted")
+    waiting.until(lambda: agent.loop(victim.pid) is None, 5, "the dead loop is gone")
+    assert in_progress(agent, loop_kind) < 0.3
+    return record
+
+
+def test_exit_in_mid_stall(agent, loop_kind):
+    before = agent.scrape()
+    with life("exit_in_stall", loop_kind) as victim:
+        hung = victim.hear("hanging")
+        victim.process.wait(10)
+        lasted = (time.monotonic_ns() - hung["now_ns"]) / 1e9
+        record = assert_death(agent, before, victim, loop_kind, "hang_asleep")
+        assert record["death"]["exit_status"] == 0 and "signal" not in record["death"]
+        assert lasted - 0.5 <= record["duration_seconds"] <= lasted + 0.1
+
+
+@pytest.mark.parametrize("name, function",
+                         [("sleeping", "hang_asleep"), ("endless", "hang_in_own_code")])
+def test_kill_in_mid_stall(agent, loop_kind, name, function):
+    before = agent.scrape()
+    with life(name, loop_kind) as victim:
+        victim.hear("ready")
+        agent.wait_for_loop(victim.pid)
+        hung = victim.hear("hanging")
+        time.sleep(0.4)
+        victim.process.kill()
+        victim.process.wait()
+        lasted = (time.monotonic_ns() - hung["now_ns"]) / 1e9
+        record = assert_death(agent, before, victim, loop_kind, function)
+        assert record["death"]["signal"] == "SIGKILL"
+        assert 0.4 <= record["duration_seconds"] <= lasted + 0.1
+
+
+def test_crash_in_mid_stall(agent, loop_kind):
+    before = agent.scrape()
+    with life("crash", loop_kind) as victim:
         victim.hear("hanging")
-        waiting.until(lambda: (agent.loop(victim.pid) or {}).get("turn_age_seconds", 0) > 0.5, 5,
-                      "the hang is seen")
+        victim.process.wait(20)
+        record = assert_death(agent, before, victim, loop_kind, "crash_asleep")
+        assert record["death"]["signal"] == "SIGSEGV"
+
+
+def test_kill_of_an_idle_loop_is_no_death_in_a_stall(agent, loop_kind):
+    before = agent.scrape()
+    with life("idle", loop_kind) as victim:
+        victim.hear("ready")
+        agent.wait_for_loop(victim.pid)
         victim.process.kill()
         victim.process.wait()
         waiting.until(lambda: agent.loop(victim.pid) is None, 5, "the dead loop is gone")
-        assert in_progress(agent, loop_kind) < 0.3
+        time.sleep(2)
+        assert not agent.records(victim.pid)
+    assert Change(before, agent.scrape()).sum("loopstall_killed_in_stall_total") == 0
 
 
 def test_short_lived_processes_leave_nothing(agent):

@@ -40,6 +40,10 @@ class Replay {
   void take(const Reading& reading) {
     now_ns_ = seen_ns_ = reading.time_ns;
     loop_.update(probes::decode_slot(reading.slot), reading.time_ns);
+    // The session reads the open span's stack; a recording has the last one of the turn.
+    if (reading.slot.turn_number == loop_.seen_turn_number()) {
+      loop_.see_open_span(reading.slot.accounted_ns, loop_.seen_in_turn());
+    }
   }
 
   void on(const probes::EventOrigin& origin, probes::BlockEnded& block) {

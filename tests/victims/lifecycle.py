@@ -9,6 +9,7 @@ import asyncio
 import json
 import os
 import select
+import signal
 import socket
 import sys
 import threading
@@ -50,6 +51,28 @@ async def hang(function):
     function()
 
 
+def hang_with_the_gil():
+    """One call into C that does not let go of the GIL for minutes."""
+    sum(range(10 ** 11))
+
+
+def hang_uninterruptibly():
+    """The parent of a vfork() waits in state D until its child execs; this one first opens a FIFO
+    that nobody writes to."""
+    fifo = f"/tmp/loopstall-vfork-{os.getpid()}"
+    os.mkfifo(fifo)
+    try:
+        os.posix_spawn("/bin/true", ["true"], {},
+                       file_actions=[(os.POSIX_SPAWN_OPEN, 9, fifo, os.O_RDONLY, 0)])
+    finally:
+        os.unlink(fifo)
+
+
+def hang_in_own_code():
+    while True:
+        pass
+
+
 def idle():
     """Serves and does nothing."""
     asyncio.run(serve_for(60))
@@ -73,6 +96,32 @@ def napping():
 def spinning():
     """Hangs on the CPU soon after it served."""
     asyncio.run(hang(hang_spinning))
+
+
+def in_c():
+    """Hangs in C with the GIL soon after it served."""
+    asyncio.run(hang(hang_with_the_gil))
+
+
+def in_vfork():
+    """Hangs in an uninterruptible wait soon after it served."""
+    asyncio.run(hang(hang_uninterruptibly))
+
+
+def endless():
+    """`while True: pass` soon after it served."""
+    asyncio.run(hang(hang_in_own_code))
+
+
+def crash_asleep():
+    time.sleep(1)
+    os.kill(os.getpid(), signal.SIGSEGV)
+    time.sleep(1)
+
+
+def crash():
+    """Crashes in the middle of a stall."""
+    asyncio.run(hang(crash_asleep))
 
 
 def after_run():
@@ -140,7 +189,8 @@ def epoll_numbers():
 
 def main():
     lives = {life.__name__: life for life in
-             (idle, sleeping, napping, spinning, after_run, exit_in_stall, second_run)}
+             (idle, sleeping, napping, spinning, in_c, in_vfork, endless, crash, after_run,
+              exit_in_stall, second_run)}
     if len(sys.argv) != 3 or sys.argv[1] not in lives:
         sys.exit(f"usage: lifecycle.py {'|'.join(lives)} asyncio|uvloop")
     victim.use_loop(sys.argv[2])

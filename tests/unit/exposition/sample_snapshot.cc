@@ -65,6 +65,7 @@ stalls::ServiceSnapshot upload_service() {
   };
   service.entries = {{.entry = "upload", .cause = Cause::network, .busy_ns = 1'200'000'000}};
   service.syscalls = {{.syscall = "recvfrom", .blocked_ns = 1'900'000'000}};
+  service.deaths = {{.function = "save_log", .file = "app/log.py", .count = 1}};
   service.stalls[stalls::index(Cause::network)] = 2;
   service.stall_ns[stalls::index(Cause::network)] = 250'000'000;
   service.startup_ns = 1'100'000'000;

@@ -173,6 +173,28 @@ TEST(Decode, LoopEnd) {
   const auto ended = what<LoopEnded>(bytes_of(event));
   EXPECT_EQ(ended.turn_start_ns, 12u);
   EXPECT_EQ(ended.cause_ns[stalls::index(Cause::sleep)], 13u);
+  EXPECT_FALSE(ended.last_turn) << "it was closed";
+}
+
+TEST(Decode, TheTurnThatAnExitCutOff) {
+  ls_loop_end_event event{};
+  event.header = header(LS_EVENT_LOOP_END);
+  event.turn_start_ns = 12;
+  event.reason = LS_END_EXIT;
+  event.phase = LS_SERVING;
+  event.flags = LS_TURN_AT_LEAST;
+  event.is_long = 1;
+  event.dominant_cause = LS_SLEEP;
+  event.exit_code = 9;
+  const auto last = what<LoopEnded>(bytes_of(event)).last_turn;
+  ASSERT_TRUE(last);
+  EXPECT_TRUE(last->serving);
+  EXPECT_TRUE(last->at_least);
+  EXPECT_TRUE(last->is_long);
+  EXPECT_EQ(last->dominant, Cause::sleep);
+  EXPECT_EQ(last->exit_code, 9u);
+  event.turn_start_ns = 0;
+  EXPECT_FALSE(what<LoopEnded>(bytes_of(event)).last_turn) << "it was idle";
 }
 
 TEST(Decode, LoopBegin) {

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
+
 namespace loopstall::session {
 namespace {
 
@@ -196,6 +198,52 @@ TEST_F(LoopTest, TheHolderIsForTheNextBlockOnly) {
   loop_.set_holder(holder);
   EXPECT_EQ(loop_.take_holder(), holder);
   EXPECT_EQ(loop_.take_holder(), nullptr);
+}
+
+TEST_F(LoopTest, AStallThatItsProcesssEndCutOffIsTakenWithItsLastStack) {
+  probes::LoopEnded ended;
+  ended.turn_start_ns = 7;
+  ended.last_turn = {true, false, true, Cause::network, 9};
+  loop_.add_block(at(5), block(kMs), named("before"));
+  loop_.add_block(at(5), block(150 * kMs), named("ask"));
+  loop_.finish_last_turn(at(5, 2 * kSecond), ended);
+  loop_.mark_ended(2 * kSecond);
+  const auto finished = loop_.take_finished(2 * kSecond);
+  ASSERT_TRUE(finished);
+  const stalls::Turn turn = named_turn(*finished);
+  EXPECT_EQ(turn.start_ns, 7u);
+  EXPECT_EQ(turn.end_ns, 2 * kSecond);
+  EXPECT_EQ(turn.blocks.size(), 2u);
+  ASSERT_TRUE(turn.death);
+  EXPECT_EQ(turn.death->signal(), 9);
+  EXPECT_EQ(turn.death->last_stack->attribution.function, "ask");
+}
+
+TEST_F(LoopTest, AShortTurnThatTheEndCutOffIsNone) {
+  probes::LoopEnded ended;
+  ended.turn_start_ns = 7;
+  loop_.finish_last_turn(at(5), ended);
+  ended.last_turn = {true, false, false, Cause::network, 0};
+  loop_.finish_last_turn(at(5), ended);
+  EXPECT_FALSE(loop_.has_unfinished_work());
+}
+
+TEST_F(LoopTest, AnOpenSpanIsClaimedByWhereItWasSeenAndByNobodyElse) {
+  stalls::LoopAccount account;
+  account.activity = stalls::LoopActivity::off_cpu;
+  account.current_cause = Cause::network;
+  account.accounted_ns = kSecond;
+  loop_.update(account, kSecond);
+  loop_.see_open_span(kSecond, named("ask"));
+  loop_.update(account, 2 * kSecond);
+  loop_.update(account, 3 * kSecond);
+  loop_.see_open_span(kSecond + 1, named("other"));
+  loop_.update(account, 4 * kSecond);
+  std::map<std::string, uint64_t> busy;
+  for (const auto& series : service_.snapshot().functions) busy[series.function] = series.busy_ns;
+  EXPECT_EQ(busy["ask"], kSecond);
+  EXPECT_EQ(busy["~unsampled"], kSecond);
+  EXPECT_FALSE(busy.contains("other"));
 }
 
 TEST_F(LoopTest, EndsOnce) {

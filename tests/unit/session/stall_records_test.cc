@@ -79,6 +79,26 @@ TEST(StallRecords, HoldsAreDescribedInTheirOrder) {
   EXPECT_EQ(record.holds[1].advice, "");
 }
 
+TEST(StallRecords, SaysHowAndWhereTheProcessEnded) {
+  stalls::Turn turn = stall();
+  EXPECT_FALSE(make_stall_record(turn, {}).death);
+  turn.death = {9, stack_of("f")};
+  auto record = make_stall_record(turn, {});
+  ASSERT_TRUE(record.death);
+  EXPECT_EQ(record.death->signal, "SIGKILL");
+  EXPECT_EQ(record.death->stack.frames.size(), 2u);
+  EXPECT_NE(
+      to_json(record).find(R"("death":{"signal":"SIGKILL","stack_truncated":false,"stack":[{)"),
+      std::string::npos);
+  turn.death = {11 | 0x80, nullptr};  // with a core dump
+  EXPECT_EQ(make_stall_record(turn, {}).death->signal, "SIGSEGV");
+  turn.death = {3 << 8, nullptr};
+  record = make_stall_record(turn, {});
+  EXPECT_EQ(record.death->signal, "");
+  EXPECT_EQ(record.death->status, 3);
+  EXPECT_NE(to_json(record).find(R"("death":{"exit_status":3,)"), std::string::npos);
+}
+
 TEST(StallRecords, HoldsAreBounded) {
   stalls::Hold hold;
   hold.stack = stack_of("f");

@@ -123,7 +123,8 @@ TEST(Advice, NamesTheRemedyOfEachLibrary) {
     frames.push_back(user("save_log"));
     const std::string text = advice(frames, c.cause, c.syscall);
     EXPECT_NE(text.find(c.remedy), std::string::npos) << c.remedy << " is not in: " << text;
-    EXPECT_NE(text.find("save_log"), std::string::npos) << text;
+    const bool names = text.find("save_log") != std::string::npos;
+    EXPECT_EQ(names, !cause_is_machines(c.cause)) << text;
   }
 }
 
@@ -153,7 +154,8 @@ TEST(Advice, JudgesByCauseWhereTheFunctionCalledNoPython) {
   for (const auto& c : cases) {
     const std::string text = advice({user("save_log")}, c.cause, c.syscall);
     EXPECT_NE(text.find(c.remedy), std::string::npos) << c.remedy << " is not in: " << text;
-    EXPECT_NE(text.find("save_log"), std::string::npos) << text;
+    const bool names = text.find("save_log") != std::string::npos;
+    EXPECT_EQ(names, !cause_is_machines(c.cause)) << text;
   }
 }
 

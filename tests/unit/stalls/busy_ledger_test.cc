@@ -75,11 +75,15 @@ TEST(BusyLedger, MeetsClaimsAndLeavesTheRestUnsampled) {
   EXPECT_EQ(totals.of(stacks::kUnsampled), 7 * kMs);
 }
 
-TEST(BusyLedger, UnclaimedWaitingForACpuIsTheFrameworks) {
+TEST(BusyLedger, WhatTheMachineTookIsTheMachinesWhoeverClaimsIt) {
   BusyLedger ledger;
   Totals totals;
-  totals.add(ledger.settle(only(Cause::runqueue, kMs)));
-  EXPECT_EQ(totals.of(stacks::kFramework), kMs);
+  for (const Cause cause : {Cause::runqueue, Cause::throttled, Cause::stopped}) {
+    ledger.claim(named("ask"), cause, kMs);
+    totals.add(ledger.settle(only(cause, kMs)));
+  }
+  EXPECT_EQ(totals.of("ask"), 0u);
+  EXPECT_EQ(totals.of(stacks::kMachine), 3 * kMs);
 }
 
 TEST(BusyLedger, ClaimsBeyondTheTimeThereIsWaitForMore) {

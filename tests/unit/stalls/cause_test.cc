@@ -13,13 +13,14 @@ struct Facts {
   std::string_view name;
   bool measured;
   bool blocking;
+  bool machines = false;
 };
 
 TEST(Cause, HasItsNameAndKind) {
   const std::vector<Facts> facts = {
       {Cause::cpu, "cpu", true, false},
-      {Cause::runqueue, "runqueue", true, false},
-      {Cause::throttled, "throttled", false, false},
+      {Cause::runqueue, "runqueue", true, false, true},
+      {Cause::throttled, "throttled", true, false, true},
       {Cause::sleep, "sleep", true, true},
       {Cause::network, "network", true, true},
       {Cause::file, "file", true, true},
@@ -28,7 +29,7 @@ TEST(Cause, HasItsNameAndKind) {
       {Cause::gil, "gil", true, false},
       {Cause::process, "process", true, true},
       {Cause::pagefault, "pagefault", true, true},
-      {Cause::stopped, "stopped", true, false},
+      {Cause::stopped, "stopped", true, false, true},
       {Cause::gc, "gc", true, false},
       {Cause::other, "other", true, false},
   };
@@ -37,6 +38,7 @@ TEST(Cause, HasItsNameAndKind) {
     EXPECT_EQ(cause_name(f.cause), f.name);
     EXPECT_EQ(cause_is_measured(f.cause), f.measured) << f.name;
     EXPECT_EQ(cause_is_blocking(f.cause), f.blocking) << f.name;
+    EXPECT_EQ(cause_is_machines(f.cause), f.machines) << f.name;
   }
 }
 

@@ -75,6 +75,20 @@ class FunctionTableTest : public ::testing::Test {
   FunctionTable table_{FunctionLimits{}, budget_};
 };
 
+TEST_F(FunctionTableTest, DeathsAreCountedByFunctionAndAdmitIt) {
+  table_.observe_death(hold("save_log", kSecond), kSecond);
+  table_.observe_death(hold("save_log", kSecond), kSecond);
+  table_.observe_death(hold(reserved_stack(stacks::kMachine), kSecond, Cause::throttled), kSecond);
+  const auto deaths = table_.deaths();
+  ASSERT_EQ(deaths.size(), 2u);
+  EXPECT_EQ(deaths[0].function, "save_log");
+  EXPECT_EQ(deaths[0].count, 2u);
+  EXPECT_EQ(deaths[1].function, stacks::kMachine);
+  EXPECT_EQ(deaths[1].file, "");
+  for (int i = 0; i < 100; ++i) table_.observe_death(hold("f" + std::to_string(i), kSecond), 0);
+  EXPECT_LE(table_.deaths().size(), 22u) << "20 functions, ~machine and ~other";
+}
+
 TEST_F(FunctionTableTest, AHoldOfTenMillisecondsAdmits) {
   table_.observe_hold(hold("save_log", 10 * kMs), "use a queue", kSecond);
   const auto series = find(table_, "save_log");

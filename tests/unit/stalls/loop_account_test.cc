@@ -41,26 +41,29 @@ TEST(LoopAccount, ARunningLoopGoesOnComputing) {
   EXPECT_EQ(live.idle_ns, 11u);
 }
 
-TEST(LoopAccount, TimeBeforeTheSwitchInIsLeftToTheNextEvent) {
+TEST(LoopAccount, TimeBeforeTheSwitchInIsWhatItSeemedToBe) {
   LoopAccount just_in = account(LoopActivity::running, Cause::network);
   just_in.switched_in_ns = 102 * kSecond;
-  EXPECT_EQ(carried_on(just_in, 103 * kSecond).busy_ns, busy(5 + kSecond, 7));
+  EXPECT_EQ(carried_on(just_in, 103 * kSecond).busy_ns, busy(5 + kSecond, 7 + 2 * kSecond));
   // The thread came back after the reading was timed.
-  EXPECT_EQ(carried_on(just_in, 101 * kSecond).busy_ns, busy(5, 7));
+  EXPECT_EQ(carried_on(just_in, 101 * kSecond).busy_ns, busy(5, 7 + kSecond));
+  EXPECT_TRUE(has_open_span(just_in));
+  EXPECT_EQ(open_span_ns(just_in, 103 * kSecond), 2 * kSecond);
 }
 
-TEST(LoopAccount, AnOpenWaitCountsFromItsFirstSecondOn) {
+TEST(LoopAccount, AnOpenWaitCountsFromItsBegin) {
   const LoopAccount waits = account(LoopActivity::off_cpu, Cause::network);
-  EXPECT_EQ(carried_on(waits, 101 * kSecond - 1).busy_ns, busy(5, 7));
+  EXPECT_EQ(carried_on(waits, 100 * kSecond + 1).busy_ns, busy(5, 8));
   EXPECT_EQ(carried_on(waits, 101 * kSecond).busy_ns, busy(5, 7 + kSecond));
-  EXPECT_EQ(counted_open_ns(waits, 101 * kSecond - 1), 0u);
-  EXPECT_EQ(counted_open_ns(waits, 103 * kSecond), 3 * kSecond);
+  EXPECT_TRUE(has_open_span(waits));
+  EXPECT_EQ(open_span_ns(waits, 103 * kSecond), 3 * kSecond);
 }
 
 TEST(LoopAccount, OnlyAWaitInsideATurnIsAnOpenSpan) {
   for (const LoopActivity activity :
        {LoopActivity::unborn, LoopActivity::idle, LoopActivity::running, LoopActivity::ended}) {
-    EXPECT_EQ(counted_open_ns(account(activity), 200 * kSecond), 0u);
+    EXPECT_FALSE(has_open_span(account(activity)));
+    EXPECT_EQ(open_span_ns(account(activity), 200 * kSecond), 0u);
   }
 }
 

@@ -67,10 +67,10 @@ TEST(TurnAttribution, ExactBlocksLandOnTheirFunctionsExactly) {
                               block(stack_of("store"), Cause::file, 7 * kMs),
                               block(stack_of("ask"), Cause::network, 5 * kMs)},
                              {}, {}));
-  ASSERT_EQ(holds.size(), 2u);
+  ASSERT_EQ(holds.size(), 3u);
   EXPECT_EQ(held(holds, "ask", Cause::network), 25 * kMs + 1);
-  EXPECT_EQ(held(holds, "ask", Cause::runqueue), 3u);
-  EXPECT_EQ(find(holds, "ask")->hold_ns, 25 * kMs + 4);
+  EXPECT_EQ(held(holds, stacks::kMachine, Cause::runqueue), 3u);
+  EXPECT_EQ(find(holds, "ask")->hold_ns, 25 * kMs + 1);
   EXPECT_EQ(held(holds, "store", Cause::file), 7 * kMs);
 }
 
@@ -93,9 +93,8 @@ TEST(TurnAttribution, AWeightIsSplitLikeItsBlock) {
                               block(stack_of("two"), Cause::pipe, 300'000, 300'000, 4 * kMs)},
                              {}, {{Cause::pipe, 5 * kMs}, {Cause::runqueue, 3 * kMs}}));
   EXPECT_EQ(held(holds, "one", Cause::pipe), 3 * kMs);
-  EXPECT_EQ(held(holds, "one", Cause::runqueue), 1 * kMs);
   EXPECT_EQ(held(holds, "two", Cause::pipe), 2 * kMs);
-  EXPECT_EQ(held(holds, "two", Cause::runqueue), 2 * kMs);
+  EXPECT_EQ(held(holds, stacks::kMachine, Cause::runqueue), 3 * kMs);
 }
 
 TEST(TurnAttribution, TicksShareTheCpuTimeWhateverItsLength) {
@@ -115,11 +114,23 @@ TEST(TurnAttribution, WhatNothingWasSeenOfIsUnsampled) {
   EXPECT_EQ(held(holds, stacks::kUnsampled, Cause::network), 2 * kMs);
 }
 
-TEST(TurnAttribution, WaitingForACpuUnseenIsTheFrameworks) {
-  const auto holds = attribute_turn(turn_of({block(stack_of("ask"), Cause::network, kMs, kMs)}, {},
-                                            {{Cause::runqueue, 9 * kMs}}));
-  EXPECT_EQ(held(holds, "ask", Cause::runqueue), kMs);
-  EXPECT_EQ(held(holds, stacks::kFramework, Cause::runqueue), 9 * kMs);
+TEST(TurnAttribution, WhatTheMachineTookIsNoFunctionsFault) {
+  BlockSample quota = block(stack_of("ask"), Cause::throttled, 0);
+  quota.throttled_ns = 80 * kMs;
+  Turn turn =
+      turn_of({block(stack_of("ask"), Cause::network, kMs, 50 * kMs), quota,
+               block(stack_of("ask"), Cause::stopped, 30 * kMs)},
+              {{{}, stack_of("ask")}},
+              {{Cause::runqueue, 9 * kMs}, {Cause::throttled, 80 * kMs}, {Cause::cpu, 2 * kMs}});
+  const auto holds = attribute_turn(turn);
+  ASSERT_EQ(holds.size(), 2u);
+  const Hold* ask = find(holds, "ask");
+  ASSERT_NE(ask, nullptr);
+  EXPECT_EQ(ask->hold_ns, 3 * kMs);
+  EXPECT_EQ(ask->cause, Cause::cpu);
+  EXPECT_EQ(held(holds, stacks::kMachine, Cause::runqueue), 59 * kMs);
+  EXPECT_EQ(held(holds, stacks::kMachine, Cause::throttled), 80 * kMs);
+  EXPECT_EQ(held(holds, stacks::kMachine, Cause::stopped), 30 * kMs);
 }
 
 TEST(TurnAttribution, LongestHoldComesFirst) {
@@ -201,7 +212,7 @@ TEST(TurnAttribution, BlocksBeyondTheAccountTakeNoMoreThanThereIs) {
 
 TEST(TurnAttribution, ReservedStacksHaveTheirNamesAndStrangersAreUnknown) {
   for (const auto name : {stacks::kFramework, stacks::kUnknown, stacks::kUnsampled, stacks::kOther,
-                          stacks::kGenerated}) {
+                          stacks::kGenerated, stacks::kMachine}) {
     EXPECT_EQ(reserved_stack(name)->attribution.function, name);
   }
   EXPECT_EQ(reserved_stack("~invented")->attribution.function, stacks::kUnknown);
@@ -258,7 +269,8 @@ TEST(TurnAttribution, NoFunctionGetsLessThanItsExactBlocks) {
     const Turn turn = turns.next();
     std::map<std::string, uint64_t> exact;
     for (const BlockSample& one : turn.blocks) {
-      if (one.weight_ns == 0) exact[one.stack->attribution.function] += one.length_ns();
+      if (one.weight_ns != 0 || cause_is_machines(one.cause)) continue;
+      exact[one.stack->attribution.function] += one.blocked_ns;
     }
     const auto holds = attribute_turn(turn);
     for (const auto& [function, ns] : exact) {
