@@ -75,32 +75,74 @@ def _disk_of(path):
     return ((node.parent if (node / "partition").exists() else node) / "dev").read_text().strip()
 
 
+def _new_group(controller, v2_controller):
+    """(a new cgroup, whether it is of version 1), or a skip."""
+    v1, v2 = pathlib.Path("/sys/fs/cgroup") / controller, pathlib.Path("/sys/fs/cgroup")
+    is_v1 = v1.is_dir()
+    if not is_v1:
+        if v2_controller not in (v2 / "cgroup.controllers").read_text().split():
+            pytest.skip(f"no {controller} cgroup controller")
+        (v2 / "cgroup.subtree_control").write_text(f"+{v2_controller}")
+    group = (v1 if is_v1 else v2) / f"loopstall-{controller}-{os.getpid()}"
+    group.mkdir()
+    return group, is_v1
+
+
+def _remove_group(group):
+    waiting.until(lambda: not (group / "cgroup.procs").read_text().strip(), 10,
+                  f"the cgroup {group.name} is empty")
+    group.rmdir()
+
+
 @contextlib.contextmanager
 def throttled_disk(path):
     """A cgroup whose processes read and write the path's disk slowly; v1 or v2."""
     disk = _disk_of(path)
-    v1, v2 = pathlib.Path("/sys/fs/cgroup/blkio"), pathlib.Path("/sys/fs/cgroup")
-    name = f"loopstall-e2e-{os.getpid()}"
-    if v1.is_dir():
-        group = v1 / name
-        group.mkdir()
+    group, is_v1 = _new_group("blkio", "io")
+    if is_v1:
         for direction in ("read", "write"):
             (group / f"blkio.throttle.{direction}_bps_device").write_text(
                 f"{disk} {DISK_BYTES_PER_SECOND}")
-    elif "io" in (v2 / "cgroup.controllers").read_text().split():
-        (v2 / "cgroup.subtree_control").write_text("+io")
-        group = v2 / name
-        group.mkdir()
+    else:
         (group / "io.max").write_text(
             f"{disk} rbps={DISK_BYTES_PER_SECOND} wbps={DISK_BYTES_PER_SECOND}")
-    else:
-        pytest.skip("no blkio or io cgroup controller")
     try:
         yield str(group)
     finally:
-        waiting.until(lambda: not (group / "cgroup.procs").read_text().strip(), 10,
-                      "the throttled cgroup is empty")
-        group.rmdir()
+        _remove_group(group)
+
+
+@contextlib.contextmanager
+def cpu_quota(share):
+    """A cgroup with that share of a CPU, and how many seconds its book says that it was throttled."""
+    group, is_v1 = _new_group("cpu", "cpu")
+    period_us = 100_000
+    if is_v1:
+        (group / "cpu.cfs_period_us").write_text(str(period_us))
+        (group / "cpu.cfs_quota_us").write_text(str(int(share * period_us)))
+    else:
+        (group / "cpu.max").write_text(f"{int(share * period_us)} {period_us}")
+    key, unit = ("throttled_time", 1e9) if is_v1 else ("throttled_usec", 1e6)
+
+    def throttled_seconds():
+        book = dict(line.split() for line in (group / "cpu.stat").read_text().splitlines())
+        return int(book[key]) / unit
+    try:
+        yield str(group), throttled_seconds
+    finally:
+        _remove_group(group)
+
+
+@contextlib.contextmanager
+def hog(cpu):
+    """Something else that wants the whole of that CPU."""
+    spin = subprocess.Popen([PYTHON, "-c", "while True: pass"],
+                            preexec_fn=lambda: os.sched_setaffinity(0, {cpu}))
+    try:
+        yield
+    finally:
+        spin.kill()
+        spin.wait()
 
 
 def write_file(path, size):
