@@ -8,6 +8,7 @@ prints {"ready": true, …} when it serves, and what else it says is told at eac
 import asyncio
 import json
 import os
+import resource
 import select
 import signal
 import socket
@@ -36,7 +37,7 @@ async def serve_for(seconds):
 
 
 def hang_asleep():
-    time.sleep(60)
+    time.sleep(3600)
 
 
 def hang_spinning():
@@ -54,6 +55,13 @@ async def hang(function):
 def hang_with_the_gil():
     """One call into C that does not let go of the GIL for minutes."""
     sum(range(10 ** 11))
+
+
+def hang_for_the_gil():
+    """Wants the GIL back, which a thread of its own keeps."""
+    threading.Thread(target=hang_with_the_gil, daemon=True).start()
+    while True:
+        time.sleep(0)
 
 
 def hang_uninterruptibly():
@@ -103,6 +111,11 @@ def in_c():
     asyncio.run(hang(hang_with_the_gil))
 
 
+def without_gil():
+    """Hangs for the GIL soon after it served."""
+    asyncio.run(hang(hang_for_the_gil))
+
+
 def in_vfork():
     """Hangs in an uninterruptible wait soon after it served."""
     asyncio.run(hang(hang_uninterruptibly))
@@ -122,6 +135,28 @@ def crash_asleep():
 def crash():
     """Crashes in the middle of a stall."""
     asyncio.run(hang(crash_asleep))
+
+
+def abort_asleep():
+    time.sleep(1)
+    os.abort()
+
+
+def abort():
+    """Aborts in the middle of a stall."""
+    asyncio.run(hang(abort_asleep))
+
+
+def eat_memory():
+    time.sleep(0.5)
+    eaten = []
+    while True:
+        eaten.append(bytearray(1 << 20))
+
+
+def hungry():
+    """Takes more memory than it is given, in the middle of a stall."""
+    asyncio.run(hang(eat_memory))
 
 
 def after_run():
@@ -189,10 +224,12 @@ def epoll_numbers():
 
 def main():
     lives = {life.__name__: life for life in
-             (idle, sleeping, napping, spinning, in_c, in_vfork, endless, crash, after_run,
-              exit_in_stall, second_run)}
+             (idle, sleeping, napping, spinning, in_c, without_gil, in_vfork, endless, crash, abort,
+              hungry, after_run, exit_in_stall, second_run)}
     if len(sys.argv) != 3 or sys.argv[1] not in lives:
         sys.exit(f"usage: lifecycle.py {'|'.join(lives)} asyncio|uvloop")
+    victim.die_with_parent()
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     victim.use_loop(sys.argv[2])
     lives[sys.argv[1]]()
 

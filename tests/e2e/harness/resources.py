@@ -134,6 +134,26 @@ def cpu_quota(share):
 
 
 @contextlib.contextmanager
+def little_memory(megabytes):
+    """A cgroup with so much memory, and how many of its processes were killed for want of more."""
+    group, is_v1 = _new_group("memory", "memory")
+    if is_v1:
+        (group / "memory.limit_in_bytes").write_text(str(megabytes * MEGABYTE))
+        (group / "memory.swappiness").write_text("0")
+    else:
+        (group / "memory.max").write_text(str(megabytes * MEGABYTE))
+        (group / "memory.swap.max").write_text("0")
+
+    def oom_kills():
+        book = group / ("memory.oom_control" if is_v1 else "memory.events")
+        return int(dict(line.split() for line in book.read_text().splitlines())["oom_kill"])
+    try:
+        yield str(group), oom_kills
+    finally:
+        _remove_group(group)
+
+
+@contextlib.contextmanager
 def hog(cpu):
     """Something else that wants the whole of that CPU."""
     spin = subprocess.Popen([PYTHON, "-c", "while True: pass"],
