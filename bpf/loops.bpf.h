@@ -786,6 +786,7 @@ static __always_inline void plant_seed(struct thread_state *thread, struct task_
 	bool on_cpu = BPF_CORE_READ(task, on_cpu);
 	__u32 status = thread->status;
 	struct file *home = NULL;
+	struct ls_slot *slot;
 
 	/* One that was only announced has not asked yet. */
 	if (status != THREAD_NEW && status != THREAD_IGNORED &&
@@ -807,6 +808,10 @@ static __always_inline void plant_seed(struct thread_state *thread, struct task_
 	if (bpf_ktime_get_boot_ns() - BPF_CORE_READ(task, start_boottime) >= startup_limit_ns ||
 	    waits_for_connections(task, thread->home_file))
 		thread->phase = LS_SERVING;
+	/* An idle one may meet no hook for long. */
+	slot = slot_of(thread);
+	if (slot)
+		slot->phase = thread->phase;
 	thread->startup_since_ns = 0;
 	if (thread->phase == LS_STARTUP)
 		thread->startup_since_ns = bpf_ktime_get_ns();

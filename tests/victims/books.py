@@ -3,7 +3,8 @@
 
 The test tells the name of an activity and hears, when the loop is quiet again, how much each book
 grew: {"books": name, "cpu_ns": CLOCK_THREAD_CPUTIME_ID, "waited_ns": of schedstat, "wall_ns": …,
-"slept_ns": in time.sleep(), "end_ns": of CLOCK_MONOTONIC}. In between it sleeps in its home wait.
+"slept_ns": off the CPU in time.sleep(), "end_ns": of CLOCK_MONOTONIC}. In between it sleeps in its
+home wait.
 """
 
 import asyncio
@@ -26,15 +27,15 @@ def compute(seconds):
 
 
 class Sleeper:
-    """Sleeps, and knows how long in all."""
+    """Sleeps, and knows how long in all; what signal handlers compute meanwhile is no sleep."""
 
     def __init__(self):
         self.slept_ns = 0
 
     def sleep(self, seconds):
-        start_ns = time.monotonic_ns()
+        start_ns = time.monotonic_ns() - time.thread_time_ns()
         time.sleep(seconds)
-        self.slept_ns += time.monotonic_ns() - start_ns
+        self.slept_ns += time.monotonic_ns() - time.thread_time_ns() - start_ns
 
 
 async def mix(sleeper, between=lambda: None):
@@ -62,14 +63,15 @@ async def signals(sleeper):
 
 
 async def migrations(sleeper):
-    """From CPU to CPU, before each sleep."""
+    """From CPU to CPU, before each 8th sleep: the call itself waits until it is there (`other`)."""
     cpus = sorted(os.sched_getaffinity(0))
-    moves = 0
+    turns = 0
 
     def move():
-        nonlocal moves
-        moves += 1
-        os.sched_setaffinity(0, {cpus[moves % len(cpus)]})
+        nonlocal turns
+        turns += 1
+        if turns % 8 == 0:
+            os.sched_setaffinity(0, {cpus[turns // 8 % len(cpus)]})
     try:
         await mix(sleeper, move)
     finally:
