@@ -7,6 +7,9 @@
 namespace loopstall::stacks {
 namespace {
 
+// A path is the target's to choose: each part of it might be named like an archive.
+constexpr int kMaxZipLookups = 8;
+
 bool is_digits(std::string_view text) {
   return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
 }
@@ -50,9 +53,11 @@ std::optional<SitePath> split_site_path(std::string_view path) {
 }
 
 std::optional<SitePath> split_zip_path(const RootedTree& tree, std::string_view path) {
+  int lookups = 0;
   for (std::size_t end = path.find('/', 1); end != std::string_view::npos;
        end = path.find('/', end + 1)) {
     if (!is_named_like_a_zip(path.substr(0, end))) continue;
+    if (++lookups > kMaxZipLookups) return std::nullopt;
     std::string zip(path.substr(0, end));
     if (tree.has_file(zip)) return SitePath{std::move(zip), std::string(path.substr(end + 1))};
   }

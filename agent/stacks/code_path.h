@@ -19,7 +19,7 @@ struct SitePath {
 std::optional<SitePath> split_site_path(std::string_view path);
 
 /// Splits at the zip that the module was imported from (/srv/app.pyz/app/main.py): the first
-/// component that is named like one and is a regular file.
+/// component that is named like one and is a regular file, of the first eight that are.
 std::optional<SitePath> split_zip_path(const RootedTree& tree, std::string_view path);
 
 /// The standard library's folder that the path lies in, by its form alone: .../lib/python3.11

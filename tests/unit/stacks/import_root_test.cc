@@ -50,6 +50,15 @@ TEST(ImportRoot, CutsInstalledPathsAtTheirSiteFolder) {
   EXPECT_EQ(roots.label("/usr/lib/python3/dist-packages/six.py"), "six.py");
 }
 
+TEST(ImportRoot, LooksForFewZipsInOnePath) {
+  FileTree tree;
+  const std::string folders = "/1.zip/2.zip/3.zip/4.zip/5.zip/6.zip/7.zip";
+  tree.file(folders + "/8.zip", "PK").file(folders + "/b.zip/9.zip", "PK");
+  ImportRoots roots(process_of(tree, "/srv"));
+  EXPECT_EQ(roots.label(folders + "/8.zip/kiosk/x.py"), "kiosk/x.py");
+  EXPECT_NE(roots.label(folders + "/b.zip/9.zip/kiosk/x.py"), "kiosk/x.py");
+}
+
 TEST(ImportRoot, CutsAtTheZipThatTheModuleCameFrom) {
   FileTree tree;
   tree.file("/srv/kiosk.pyz", "PK").file("/srv/folder.egg/kiosk/x.py");
