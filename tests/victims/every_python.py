@@ -5,7 +5,9 @@ The waits run after each other in one victim; each hold says which function it w
 """
 
 import asyncio
+import functools
 import importlib
+import json
 import os
 import shutil
 import socket
@@ -117,11 +119,8 @@ STRANGE = {
     "ucs4": ("\U00020000\u5e93", "\U00020000\u4efb"),
 }
 SOURCE = """\
-import time
-
-
-def {name}(seconds):
-    time.sleep(seconds)
+def {name}(act, *arguments):
+    return act(*arguments)
 """
 
 
@@ -140,7 +139,7 @@ async def call_strange(run, function, seconds):
     if not run.broken:
         return await asyncio.sleep(seconds)
     with run.hold(function):
-        function(seconds)
+        function(time.sleep, seconds)
 
 
 def import_strange(_):
@@ -158,6 +157,58 @@ async def waits(run, prepared):
         async for seconds in run.rounds(*DELAYS):
             await run.turn(call_strange(run, function, seconds))
     shutil.rmtree(folder)
+
+
+# ---- computing -----------------------------------------------------------------------------------
+
+
+def score_orders(orders):
+    """Python code, with a generator and a call on the way."""
+    return sum(len(str(number)) for number in range(orders))
+
+
+def parse_orders(body):
+    """One call into C."""
+    return len(json.loads(body))
+
+
+def units_per_second(function, make, units):
+    """The best of several: a busy machine makes any single one too small."""
+    argument = make(units)
+    tries = []
+    for _ in range(7):
+        started = time.monotonic()
+        function(argument)
+        tries.append(time.monotonic() - started)
+    return units / min(tries)
+
+
+def numbers_as_json(numbers):
+    return "[" + ", ".join(["1"] * numbers) + "]"
+
+
+COMPUTING = ((score_orders, int, 20_000), (parse_orders, numbers_as_json, 100_000))
+
+
+async def compute(run, function, argument, workers):
+    if not run.broken:
+        return await asyncio.get_running_loop().run_in_executor(workers, function, argument)
+    with run.hold(function):
+        function(argument)
+
+
+def rates_and_workers(run):
+    return ([units_per_second(*one) for one in COMPUTING],
+            None if run.broken else victim.worker_process())
+
+
+@victim.case(rates_and_workers)
+async def computes(run, prepared):
+    rates, workers = prepared
+    for (function, make, _), rate in zip(COMPUTING, rates):
+        arguments = [make(int(rate * seconds)) for seconds in DELAYS]
+        async for argument in run.rounds(*arguments):
+            await run.turn(compute(run, function, argument, workers))
 
 
 # ---- a loop that hangs, and what Python itself says of its stack ---------------------------------
@@ -193,18 +244,23 @@ class Étage:
         return value
 
 
-async def hang(run):
+async def hang(functions):
     await asyncio.sleep(0)
-    Étage().descend(12)
+    descend = functools.partial(Étage().descend, 12)
+    for function in functions:
+        descend = functools.partial(function, descend)
+    descend()
 
 
-async def await_hang(run):
-    await hang(run)
+async def await_hang(functions):
+    await hang(functions)
 
 
-@victim.case()
-async def hangs(run, _):
+@victim.case(import_strange)
+async def hangs(run, prepared):
     """Says {"stack": [...]} of its loop's thread and hangs until it is killed."""
+    folder, functions = prepared
+    shutil.rmtree(folder)
     loop_thread = threading.get_ident()
 
     def report():
@@ -212,7 +268,7 @@ async def hangs(run, _):
         run.say(stack=report_stack(loop_thread))
 
     threading.Thread(target=report, daemon=True).start()
-    await await_hang(run)
+    await await_hang(functions)
 
 
 if __name__ == "__main__":

@@ -10,10 +10,12 @@ import subprocess
 
 from .paths import PYTHON, REPOSITORY
 
-# Unpacked by scripts/fetch-suite.
+# Unpacked by scripts/fetch-suite. The debug builds check themselves as they run.
 FETCHED = {
     "trixie-3.13": ("trixie", "python3.13"),
     "sid-3.14": ("sid", "python3.14"),
+    "bookworm-3.11-debug": ("bookworm", "python3.11-dbg"),
+    "sid-3.14-debug": ("sid", "python3.14-dbg"),
     "sid-3.15": ("sid", "python3.15"),
 }
 REFUSED = ("sid-3.15",)
