@@ -144,42 +144,17 @@ def test_agrees_with_the_book_of_its_quota(agent, loop_kind, tmp_path):
 
 
 @contextlib.contextmanager
-def stops(pid):
-    """Stopped and let go on, again and again."""
-    over = threading.Event()
+def again_and_again(act):
+    """Calls it every 50 ms, always in the same thread."""
+    over, failures = threading.Event(), []
 
-    def stop():
-        while not over.wait(0.05):
-            os.kill(pid, signal.SIGSTOP)
-            time.sleep(0.03)
-            os.kill(pid, signal.SIGCONT)
-    thread = threading.Thread(target=stop)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
-
-
-@contextlib.contextmanager
-def debugger(pid):
-    """Traced, and held by the tracer again and again. ptrace(2) binds the tracer's thread."""
-    over = threading.Event()
-    ptrace = ctypes.CDLL(None, use_errno=True).ptrace
-    ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
-    failures = []
-
-    def trace():
-        while not over.wait(0.05):
-            if ptrace(PTRACE_SEIZE, pid, None, None):
-                failures.append(os.strerror(ctypes.get_errno()))
-                return
-            ptrace(PTRACE_INTERRUPT, pid, None, None)
-            os.waitpid(pid, 0x40000000)  # __WALL
-            time.sleep(0.03)
-            ptrace(PTRACE_DETACH, pid, None, None)
-    thread = threading.Thread(target=trace)
+    def repeat():
+        try:
+            while not over.wait(0.05):
+                act()
+        except OSError as error:
+            failures.append(error)
+    thread = threading.Thread(target=repeat)
     thread.start()
     try:
         yield
@@ -187,6 +162,30 @@ def debugger(pid):
         over.set()
         thread.join()
     assert not failures, failures
+
+
+def stops(pid):
+    """Stopped and let go on."""
+    def stop():
+        os.kill(pid, signal.SIGSTOP)
+        time.sleep(0.03)
+        os.kill(pid, signal.SIGCONT)
+    return again_and_again(stop)
+
+
+def debugger(pid):
+    """Traced, and held by the tracer. ptrace(2) binds the tracer's thread."""
+    ptrace = ctypes.CDLL(None, use_errno=True).ptrace
+    ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
+
+    def trace():
+        if ptrace(PTRACE_SEIZE, pid, None, None):
+            raise OSError(ctypes.get_errno(), "PTRACE_SEIZE")
+        ptrace(PTRACE_INTERRUPT, pid, None, None)
+        os.waitpid(pid, 0x40000000)  # __WALL
+        time.sleep(0.03)
+        ptrace(PTRACE_DETACH, pid, None, None)
+    return again_and_again(trace)
 
 
 @pytest.mark.parametrize("meanwhile", [stops, debugger])

@@ -172,17 +172,6 @@ def parse_orders(body):
     return len(json.loads(body))
 
 
-def units_per_second(function, make, units):
-    """The best of several: a busy machine makes any single one too small."""
-    argument = make(units)
-    tries = []
-    for _ in range(7):
-        started = time.monotonic()
-        function(argument)
-        tries.append(time.monotonic() - started)
-    return units / min(tries)
-
-
 def numbers_as_json(numbers):
     return "[" + ", ".join(["1"] * numbers) + "]"
 
@@ -198,7 +187,8 @@ async def compute(run, function, argument, workers):
 
 
 def rates_and_workers(run):
-    return ([units_per_second(*one) for one in COMPUTING],
+    return ([units / victim.shortest_seconds(function, make(units))
+             for function, make, units in COMPUTING],
             None if run.broken else victim.worker_process())
 
 

@@ -24,13 +24,7 @@ def crunch_soon(numbers):
 
 
 def numbers_for(seconds):
-    """The best of several: a busy machine makes any single one too small."""
-    tries = []
-    for _ in range(7):
-        started = time.monotonic()
-        crunch(2_000_000)
-        tries.append(time.monotonic() - started)
-    return int(2_000_000 * seconds / min(tries))
+    return int(2_000_000 * seconds / victim.shortest_seconds(crunch, 2_000_000))
 
 
 async def tick():

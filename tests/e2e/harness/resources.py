@@ -75,8 +75,9 @@ def _disk_of(path):
     return ((node.parent if (node / "partition").exists() else node) / "dev").read_text().strip()
 
 
+@contextlib.contextmanager
 def _new_group(controller, v2_controller):
-    """(a new cgroup, whether it is of version 1), or a skip."""
+    """(a new cgroup, whether it is of version 1), or a skip. It is removed once it is empty."""
     v1, v2 = pathlib.Path("/sys/fs/cgroup") / controller, pathlib.Path("/sys/fs/cgroup")
     is_v1 = v1.is_dir()
     if not is_v1:
@@ -85,72 +86,60 @@ def _new_group(controller, v2_controller):
         (v2 / "cgroup.subtree_control").write_text(f"+{v2_controller}")
     group = (v1 if is_v1 else v2) / f"loopstall-{controller}-{os.getpid()}"
     group.mkdir()
-    return group, is_v1
+    try:
+        yield group, is_v1
+    finally:
+        waiting.until(lambda: not (group / "cgroup.procs").read_text().strip(), 10,
+                      f"the cgroup {group.name} is empty")
+        group.rmdir()
 
 
-def _remove_group(group):
-    waiting.until(lambda: not (group / "cgroup.procs").read_text().strip(), 10,
-                  f"the cgroup {group.name} is empty")
-    group.rmdir()
+def _number_in(book, key):
+    """Of a file with a word and a number in each line."""
+    return int(dict(line.split() for line in book.read_text().splitlines())[key])
 
 
 @contextlib.contextmanager
 def throttled_disk(path):
     """A cgroup whose processes read and write the path's disk slowly; v1 or v2."""
     disk = _disk_of(path)
-    group, is_v1 = _new_group("blkio", "io")
-    if is_v1:
-        for direction in ("read", "write"):
-            (group / f"blkio.throttle.{direction}_bps_device").write_text(
-                f"{disk} {DISK_BYTES_PER_SECOND}")
-    else:
-        (group / "io.max").write_text(
-            f"{disk} rbps={DISK_BYTES_PER_SECOND} wbps={DISK_BYTES_PER_SECOND}")
-    try:
+    with _new_group("blkio", "io") as (group, is_v1):
+        if is_v1:
+            for direction in ("read", "write"):
+                (group / f"blkio.throttle.{direction}_bps_device").write_text(
+                    f"{disk} {DISK_BYTES_PER_SECOND}")
+        else:
+            (group / "io.max").write_text(
+                f"{disk} rbps={DISK_BYTES_PER_SECOND} wbps={DISK_BYTES_PER_SECOND}")
         yield str(group)
-    finally:
-        _remove_group(group)
 
 
 @contextlib.contextmanager
 def cpu_quota(share):
     """A cgroup with that share of a CPU, and how many seconds its book says that it was throttled."""
-    group, is_v1 = _new_group("cpu", "cpu")
     period_us = 100_000
-    if is_v1:
-        (group / "cpu.cfs_period_us").write_text(str(period_us))
-        (group / "cpu.cfs_quota_us").write_text(str(int(share * period_us)))
-    else:
-        (group / "cpu.max").write_text(f"{int(share * period_us)} {period_us}")
-    key, unit = ("throttled_time", 1e9) if is_v1 else ("throttled_usec", 1e6)
-
-    def throttled_seconds():
-        book = dict(line.split() for line in (group / "cpu.stat").read_text().splitlines())
-        return int(book[key]) / unit
-    try:
-        yield str(group), throttled_seconds
-    finally:
-        _remove_group(group)
+    with _new_group("cpu", "cpu") as (group, is_v1):
+        if is_v1:
+            (group / "cpu.cfs_period_us").write_text(str(period_us))
+            (group / "cpu.cfs_quota_us").write_text(str(int(share * period_us)))
+        else:
+            (group / "cpu.max").write_text(f"{int(share * period_us)} {period_us}")
+        key, unit = ("throttled_time", 1e9) if is_v1 else ("throttled_usec", 1e6)
+        yield str(group), lambda: _number_in(group / "cpu.stat", key) / unit
 
 
 @contextlib.contextmanager
 def little_memory(megabytes):
     """A cgroup with so much memory, and how many of its processes were killed for want of more."""
-    group, is_v1 = _new_group("memory", "memory")
-    if is_v1:
-        (group / "memory.limit_in_bytes").write_text(str(megabytes * MEGABYTE))
-        (group / "memory.swappiness").write_text("0")
-    else:
-        (group / "memory.max").write_text(str(megabytes * MEGABYTE))
-        (group / "memory.swap.max").write_text("0")
-
-    def oom_kills():
+    with _new_group("memory", "memory") as (group, is_v1):
+        if is_v1:
+            (group / "memory.limit_in_bytes").write_text(str(megabytes * MEGABYTE))
+            (group / "memory.swappiness").write_text("0")
+        else:
+            (group / "memory.max").write_text(str(megabytes * MEGABYTE))
+            (group / "memory.swap.max").write_text("0")
         book = group / ("memory.oom_control" if is_v1 else "memory.events")
-        return int(dict(line.split() for line in book.read_text().splitlines())["oom_kill"])
-    try:
-        yield str(group), oom_kills
-    finally:
-        _remove_group(group)
+        yield str(group), lambda: _number_in(book, "oom_kill")
 
 
 @contextlib.contextmanager
