@@ -138,6 +138,7 @@ static __always_inline void send_block(struct thread_state *thread, struct task_
 		event->frame_count = 0;
 		event->walk_error = LS_WALK_NO_PROCESS;
 		event->coroutine = 0;
+		event->task_kind = LS_TASK_UNKNOWN;
 		event->flags = 0;
 		holder->frame_count = 0;
 	}
@@ -364,6 +365,20 @@ static __always_inline __u32 dominant_cause(const struct thread_state *thread)
 	return best;
 }
 
+/* Being stopped does not count towards the threshold. */
+static __always_inline bool is_long_turn(const struct thread_state *thread, __u64 length)
+{
+	return length >= stall_threshold_ns + thread->turn_cause_ns[LS_STOPPED];
+}
+
+static __always_inline void count_stall(struct ls_slot *slot, __u32 dominant, __u64 length)
+{
+	if (dominant >= LS_CAUSES)
+		return;
+	slot->stalls[dominant]++;
+	slot->stall_ns[dominant] += length;
+}
+
 static __always_inline void clear_turn(struct thread_state *thread)
 {
 	__builtin_memset(thread->turn_cause_ns, 0, sizeof(thread->turn_cause_ns));
@@ -439,14 +454,13 @@ static __always_inline void end_turn(struct thread_state *thread, struct ls_slot
 	bool is_long, is_stall, has_events;
 
 	split_gc(thread);
-	is_long = length >= stall_threshold_ns + thread->turn_cause_ns[LS_STOPPED];
+	is_long = is_long_turn(thread, length);
 	is_stall = is_long && thread->phase == LS_SERVING;
 	if (thread->phase == LS_STARTUP) {
 		slot->startup_ns += length;
-	} else {
-		slot->turn_sum_ns += length;
-		if (bucket < LS_BUCKETS)
-			slot->turn_buckets[bucket]++;
+	} else if (bucket < LS_BUCKETS) {
+		slot->turn_buckets[bucket].count++;
+		slot->turn_buckets[bucket].ns += length;
 	}
 	/* A healthy turn sends nothing; a long one of startup is recorded, and is no stall. */
 	has_events = thread->turn_has_events || thread->tick_turn_number == thread->turn_number;
@@ -454,10 +468,8 @@ static __always_inline void end_turn(struct thread_state *thread, struct ls_slot
 		dominant = dominant_cause(thread);
 		send_turn_end(thread, task, now, is_long, dominant);
 	}
-	if (is_stall && dominant < LS_CAUSES) {
-		slot->stalls[dominant]++;
-		slot->stall_ns[dominant] += length;
-	}
+	if (is_stall)
+		count_stall(slot, dominant, length);
 	thread->ended_stall = is_stall;
 	clear_turn(thread);
 }
@@ -469,8 +481,38 @@ static __always_inline void note_wait(struct thread_state *thread, struct task_s
 	mark_throttle(&thread->wait_throttle, task);
 }
 
+/*
+ * A loop waits until its next timer is due. With other work at hand it does not wait at all: then
+ * the timer is what it was.
+ */
+static __always_inline void note_timeout(struct thread_state *thread, __s64 timeout_ns, __u64 now)
+{
+	if (timeout_ns > 0)
+		thread->timer_due_ns = now + timeout_ns;
+	else if (timeout_ns < 0)
+		thread->timer_due_ns = 0;
+}
+
+/* The first return from the home wait after a timer was due is the one that runs it. */
+static __always_inline void note_timer_lag(struct thread_state *thread, struct ls_slot *slot,
+					   __u64 now)
+{
+	__u64 due = thread->timer_due_ns;
+	__u32 bucket;
+
+	if (!due || now < due)
+		return;
+	thread->timer_due_ns = 0;
+	if (thread->phase != LS_SERVING)
+		return;
+	bucket = bucket_of(now - due);
+	if (bucket < LS_BUCKETS)
+		slot->timer_lag_buckets[bucket]++;
+	slot->timer_lag_sum_ns += now - due;
+}
+
 static __always_inline void enter_home_wait(struct thread_state *thread, struct ls_slot *slot,
-					    struct task_struct *task, __u64 now)
+					    struct task_struct *task, __s64 timeout_ns, __u64 now)
 {
 	write_begin(slot);
 	if (thread->in_turn) {
@@ -486,6 +528,7 @@ static __always_inline void enter_home_wait(struct thread_state *thread, struct 
 	slot->turn_start_ns = 0;
 	thread->in_home_wait = 1;
 	thread->wait_enter_ns = now;
+	note_timeout(thread, timeout_ns, now);
 	note_wait(thread, task);
 	update_phase(thread, slot, task, now);
 	write_end(slot);
@@ -507,6 +550,7 @@ static __always_inline void leave_home_wait(struct thread_state *thread, struct 
 	throttled = throttled_part(&thread->wait_throttle, task, runnable);
 	write_begin(slot);
 	slot->idle_ns += length - runnable;
+	note_timer_lag(thread, slot, now);
 	if (result > 0) {
 		slot->ready_events += result;
 		if (thread->ended_stall)

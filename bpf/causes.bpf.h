@@ -180,6 +180,26 @@ static __always_inline bool is_in_gil(const struct thread_state *thread, __u64 a
 		waits_on_musl_cond(thread->gil + layout->gil_switch_cond, address));
 }
 
+/* Of a call whose number alone tells it; LS_OTHER where its arguments do, or nothing. */
+static __always_inline __u32 cause_of_rule(__u32 rule)
+{
+	switch (rule) {
+	case LS_RULE_SLEEP: return LS_SLEEP;
+	case LS_RULE_NETWORK: return LS_NETWORK;
+	case LS_RULE_FILE: return LS_FILE;
+	case LS_RULE_LOCK: return LS_LOCK;
+	case LS_RULE_PROCESS: return LS_PROCESS;
+	case LS_RULE_MEMORY: return LS_PAGEFAULT;
+	default: return LS_OTHER;
+	}
+}
+
+static __always_inline __u32 cause_of_futex(const struct thread_state *thread,
+					    struct pt_regs *regs)
+{
+	return is_in_gil(thread, syscall_argument(regs, 0)) ? LS_GIL : LS_LOCK;
+}
+
 /* A global function, verified once; the thread that leaves the CPU is the current one. */
 __noinline int reason_of_syscall(struct off_cpu_reason *reason, struct thread_state *thread)
 {
@@ -192,12 +212,6 @@ __noinline int reason_of_syscall(struct off_cpu_reason *reason, struct thread_st
 	number = reason->syscall;
 	rule = bpf_map_lookup_elem(&syscall_rules, &number);
 	switch (rule ? *rule : LS_RULE_OTHER) {
-	case LS_RULE_SLEEP: reason->cause = LS_SLEEP; break;
-	case LS_RULE_NETWORK: reason->cause = LS_NETWORK; break;
-	case LS_RULE_FILE: reason->cause = LS_FILE; break;
-	case LS_RULE_LOCK: reason->cause = LS_LOCK; break;
-	case LS_RULE_PROCESS: reason->cause = LS_PROCESS; break;
-	case LS_RULE_MEMORY: reason->cause = LS_PAGEFAULT; break;
 	case LS_RULE_FD:
 	case LS_RULE_EPOLL:
 		reason_by_file(reason, task_file(task, (__s32)syscall_argument(regs, 0)));
@@ -206,7 +220,7 @@ __noinline int reason_of_syscall(struct off_cpu_reason *reason, struct thread_st
 		reason_by_file(reason, task_file(task, (__s32)syscall_argument(regs, 1)));
 		break;
 	case LS_RULE_FUTEX:
-		reason->cause = is_in_gil(thread, syscall_argument(regs, 0)) ? LS_GIL : LS_LOCK;
+		reason->cause = cause_of_futex(thread, regs);
 		break;
 	case LS_RULE_POLL:
 		reason_by_kind(reason, polled_kind(syscall_argument(regs, 0), syscall_argument(regs, 1)));
@@ -221,6 +235,9 @@ __noinline int reason_of_syscall(struct off_cpu_reason *reason, struct thread_st
 		reason->syscall = thread->wait_syscall;
 		reason->fd_kind = thread->wait_fd_kind;
 		break;
+	default:
+		if (rule)
+			reason->cause = cause_of_rule(*rule);
 	}
 	thread->wait_cause = reason->cause;
 	thread->wait_syscall = reason->syscall;

@@ -72,7 +72,7 @@ struct throttle_mark {
 
 static __always_inline void mark_throttle(struct throttle_mark *mark, struct task_struct *task)
 {
-	struct cfs_rq *queue;
+	struct cfs_rq *queue = NULL;
 
 	mark->queue = 0;
 	mark->clock_ns = 0;
@@ -135,7 +135,8 @@ static __always_inline __u64 syscall_argument(struct pt_regs *regs, int which)
 	case 0: return regs->di;
 	case 1: return regs->si;
 	case 2: return regs->dx;
-	default: return regs->r10;
+	case 3: return regs->r10;
+	default: return regs->r8;
 	}
 }
 static __always_inline __u64 thread_base_of(struct task_struct *task)
@@ -172,7 +173,8 @@ static __always_inline __u64 syscall_argument(struct pt_regs *regs, int which)
 	case 0: return BPF_CORE_READ(regs, orig_x0);
 	case 1: return BPF_CORE_READ(regs, regs[1]);
 	case 2: return BPF_CORE_READ(regs, regs[2]);
-	default: return BPF_CORE_READ(regs, regs[3]);
+	case 3: return BPF_CORE_READ(regs, regs[3]);
+	default: return BPF_CORE_READ(regs, regs[4]);
 	}
 }
 static __always_inline __u64 thread_base_of(struct task_struct *task)

@@ -42,7 +42,8 @@ static __always_inline void announce(struct thread_state *thread, struct task_st
 }
 
 static __always_inline void send_candidate(struct thread_state *thread, struct task_struct *task,
-					   const struct wait *wait, __u64 now)
+					   const struct wait *wait, __u64 question,
+					   __u64 now)
 {
 	__u64 signature = wait_signature(thread, wait);
 	struct walk_buffers *buffers = buffers_of(BUFFERS_OF_HOOKS);
@@ -53,7 +54,7 @@ static __always_inline void send_candidate(struct thread_state *thread, struct t
 	event = &buffers->event;
 	walk_own_stack(thread, event, buffers);
 	fill_header(&event->header, LS_EVENT_CANDIDATE, thread, task, now);
-	event->start_ns = thread->question;
+	event->start_ns = question;
 	event->signature = signature;
 	event->wait_kind = wait->kind;
 	event->fd = wait->fd;
@@ -114,9 +115,12 @@ static __always_inline void start_phase(struct thread_state *thread, struct ls_p
 static __always_inline void become_loop(struct thread_state *thread, struct task_struct *task,
 					struct ls_slot *slot)
 {
+	struct ls_process *process = process_of(task);
 	__u32 cause;
 
-	start_phase(thread, process_of(task));
+	start_phase(thread, process);
+	if (process)
+		learn_tasks(thread, process);
 	write_begin(slot);
 	thread->status = THREAD_LOOP;
 	thread->home_file = thread->candidate_file;
@@ -178,9 +182,12 @@ static __always_inline bool take_verdict(struct thread_state *thread, struct tas
 	return true;
 }
 
-static __always_inline struct ls_remembered *remembered_verdict(const struct ls_process *process,
-								__u64 signature)
+/* On waits like this one; `object` is what object_of_wait() says of it. */
+static __always_inline struct ls_remembered *remembered_verdict(struct thread_state *thread,
+								const struct ls_process *process,
+								const struct wait *wait, __u64 object)
 {
+	__u64 signature = wait->kind == LS_WAIT_EPOLL ? wait_signature(thread, wait) : object;
 	struct ls_signature key = { .image = process->image, .hash = signature };
 
 	return signature ? bpf_map_lookup_elem(&wait_signatures, &key) : NULL;
@@ -237,9 +244,7 @@ static __always_inline bool judge_by_signature(struct thread_state *thread,
 
 	if (!learn_process(thread, task, process))
 		return false;
-	verdict = remembered_verdict(process, wait->kind == LS_WAIT_EPOLL
-						      ? wait_signature(thread, wait)
-						      : thread->candidate_file);
+	verdict = remembered_verdict(thread, process, wait, thread->candidate_file);
 	if (!verdict)
 		return false;
 	if (verdict->kind != LS_VERDICT_HOME) {
@@ -273,11 +278,9 @@ static __always_inline void tell_last_turn(const struct thread_state *thread, st
 	event->flags = thread->turn_flags;
 	event->dominant_cause = dominant;
 	event->exit_code = BPF_CORE_READ(task, exit_code);
-	event->is_long = length >= stall_threshold_ns + thread->turn_cause_ns[LS_STOPPED];
-	if (event->is_long && thread->phase == LS_SERVING && dominant < LS_CAUSES) {
-		slot->stalls[dominant]++;
-		slot->stall_ns[dominant] += length;
-	}
+	event->is_long = is_long_turn(thread, length);
+	if (event->is_long && thread->phase == LS_SERVING)
+		count_stall(slot, dominant, length);
 }
 
 static __always_inline void end_loop(struct thread_state *thread, struct task_struct *task,
@@ -312,6 +315,7 @@ static __always_inline void end_loop(struct thread_state *thread, struct task_st
 	thread->home_kind = LS_WAIT_EPOLL;
 	thread->candidate_file = 0;
 	thread->in_home_wait = 0;
+	thread->timer_due_ns = 0;
 	thread->asked_ns = 0;
 	thread->off_cpu = 0;
 }
@@ -326,6 +330,7 @@ static __always_inline void adopt_seed(struct thread_state *thread, struct task_
 		return;
 	write_begin(slot);
 	thread->status = THREAD_LOOP;
+	thread->asked_ns = 0;
 	thread->accounted_ns = thread->seed_ns;
 	clear_turn(thread);
 	thread->off_cpu = 0;
@@ -414,9 +419,10 @@ static __always_inline void continue_candidacy(struct thread_state *thread,
 	clear_turn(thread);
 }
 
+/* question: 0 asks about waits of that kind, and not whether this thread is a loop. */
 static __always_inline void ask_about_wait(struct thread_state *thread, struct task_struct *task,
 					   struct ls_process *process, const struct wait *wait,
-					   __u64 now)
+					   __u64 question, __u64 now)
 {
 	if (thread->asked_ns && now - thread->asked_ns < ASK_AGAIN_NS)
 		return;
@@ -432,7 +438,7 @@ static __always_inline void ask_about_wait(struct thread_state *thread, struct t
 		return;
 	}
 	thread->asked_ns = now;
-	send_candidate(thread, task, wait, now);
+	send_candidate(thread, task, wait, question, now);
 }
 
 /*
@@ -478,13 +484,14 @@ static __always_inline void on_unjudged_wait(struct thread_state *thread, struct
 		start_candidacy(thread, task, file, wait, now);
 	thread->accounted_ns = now;
 	thread->wait_enter_ns = now;
+	note_timeout(thread, wait->timeout_ns, now);
 	note_wait(thread, task);
 	if (!process)
 		announce(thread, task, now);
 	else if (!thread->asked_ns && judge_by_signature(thread, task, process, wait, now))
 		return;
 	else
-		ask_about_wait(thread, task, process, wait, now);
+		ask_about_wait(thread, task, process, wait, thread->question, now);
 }
 
 /* Another loop of this thread, while the one before was not closed: run_until_complete by turns. */
@@ -500,11 +507,14 @@ static __always_inline bool begins_other_loop(struct thread_state *thread, struc
 	process = process_of(task);
 	if (!process)
 		return false;
-	verdict = remembered_verdict(process, wait->kind == LS_WAIT_EPOLL
-						      ? wait_signature(thread, wait) : file);
+	verdict = remembered_verdict(thread, process, wait, file);
 	if (verdict && verdict->kind == LS_VERDICT_HOME)
 		return true;
-	note_rejected(thread, file, now);
+	/* A loop that is older than the agent was never asked about, nor were waits like its own. */
+	if (verdict)
+		note_rejected(thread, file, now);
+	else
+		ask_about_wait(thread, task, process, wait, 0, now);
 	return false;
 }
 
@@ -544,9 +554,12 @@ static __always_inline struct thread_state *state_for_wait(struct task_struct *t
 	return thread;
 }
 
-static __noinline int on_wait_entered(__u32 kind, __s32 fd, __u32 max_events)
+/* A global function: verified once, not for each kind of wait that a hook may meet. */
+__noinline int on_wait_entered(__u32 kind, __s32 fd, __u32 max_events, __s64 timeout_ns)
 {
-	struct wait wait = { .kind = kind, .fd = fd, .max_events = max_events };
+	struct wait wait = {
+		.kind = kind, .fd = fd, .max_events = max_events, .timeout_ns = timeout_ns
+	};
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct thread_state *thread = state_for_wait(task, &wait);
 	struct ls_slot *slot;
@@ -566,7 +579,7 @@ static __noinline int on_wait_entered(__u32 kind, __s32 fd, __u32 max_events)
 		if (slot && is_home(thread, task, &wait)) {
 			if (thread->home_fd < 0)
 				thread->home_fd = wake_fd_of_poll(task, kind);
-			enter_home_wait(thread, slot, task, now);
+			enter_home_wait(thread, slot, task, timeout_ns, now);
 			return 0;
 		}
 		if (slot && has_home(thread, task)) {
@@ -689,7 +702,7 @@ static __always_inline void heal_boundary(struct thread_state *thread, struct ls
 	if (thread->in_turn && names_home && is_inside_syscall(regs)) {
 		if (!thread->home_interrupted)
 			count_loss(LS_LOST_BOUNDARY);
-		enter_home_wait(thread, slot, task, now);
+		enter_home_wait(thread, slot, task, NO_TIMEOUT, now);
 	} else if (thread->in_home_wait && !names_home) {
 		count_loss(LS_LOST_BOUNDARY);
 		leave_home_wait(thread, slot, task, 0, now);
@@ -773,6 +786,18 @@ static __always_inline void on_exec(struct task_struct *task, __u64 now)
 	thread->gc_collecting = 0;
 }
 
+/* Why it is off the CPU: what user space saw, unless it ran then and has gone to sleep since. */
+static __always_inline __u32 cause_of_seed(const struct thread_state *thread,
+					   const struct ls_seed *seed, const __u32 *rule,
+					   struct pt_regs *regs)
+{
+	if (seed->cause != LS_CPU)
+		return seed->cause;
+	if (!rule)
+		return LS_OTHER;
+	return *rule == LS_RULE_FUTEX ? cause_of_futex(thread, regs) : cause_of_rule(*rule);
+}
+
 /*
  * Prepares a thread that was a loop before the agent came. Where it is now is read from its saved
  * registers, for it may have moved since user space looked.
@@ -793,9 +818,14 @@ static __always_inline void plant_seed(struct thread_state *thread, struct task_
 	    (status != THREAD_CANDIDATE || thread->asked_ns))
 		return;
 
-	if (!process || process->kind != LS_PROCESS_PYTHON)
+	if (!seed->is_native && (!process || process->kind != LS_PROCESS_PYTHON))
 		return;
-	learn_process(thread, task, process);
+	if (seed->is_native) {
+		thread->layout = LS_NO_LAYOUT;
+	} else {
+		learn_process(thread, task, process);
+		learn_tasks(thread, process);
+	}
 	if (seed->home_fd >= 0)
 		home = task_file(task, seed->home_fd);
 	thread->slot = seed->slot;
@@ -815,7 +845,7 @@ static __always_inline void plant_seed(struct thread_state *thread, struct task_
 	thread->startup_since_ns = 0;
 	if (thread->phase == LS_STARTUP)
 		thread->startup_since_ns = bpf_ktime_get_ns();
-	if (!process->first_loop_ns)
+	if (process && !process->first_loop_ns)
 		process->first_loop_ns = thread->startup_since_ns ?: 1;
 	note_wait(thread, task);
 	thread->off_run_delay = run_delay_of(task);
@@ -824,7 +854,7 @@ static __always_inline void plant_seed(struct thread_state *thread, struct task_
 	thread->seed_off_cpu = !on_cpu;
 	thread->seed_in_turn = on_cpu || !rule || *rule != LS_RULE_EPOLL ||
 			       (__s32)syscall_argument(regs, 0) != seed->home_fd;
-	thread->off_cause = seed->cause;
+	thread->off_cause = cause_of_seed(thread, seed, rule, regs);
 	thread->off_syscall = number < LS_MAX_SYSCALLS ? number : LS_NO_SYSCALL;
 	thread->off_fd_kind = LS_FD_NONE;
 	/* It moved on since user space looked: then all that is known is where it is now. */

@@ -4,12 +4,13 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-static __always_inline void run_wait_enter(__u32 kind, __s32 fd, __u32 max_events)
+static __always_inline void run_wait_enter(__u32 kind, __s32 fd, __u32 max_events,
+					   __s64 timeout_ns)
 {
 	struct run_timer timer;
 
 	start_run(&timer, LS_PROGRAM_WAIT_ENTER);
-	on_wait_entered(kind, fd, max_events);
+	on_wait_entered(kind, fd, max_events, timeout_ns);
 	end_run(&timer);
 }
 
@@ -39,7 +40,8 @@ static __always_inline void run_close(__s32 fd)
 SEC("tracepoint")
 int on_wait_enter(struct trace_event_raw_sys_enter *ctx)
 {
-	run_wait_enter(LS_WAIT_EPOLL, ctx->args[0], ctx->args[2]);
+	run_wait_enter(LS_WAIT_EPOLL, ctx->args[0], ctx->args[2],
+		       timeout_of_epoll(ctx->id, ctx->args[3]));
 	return 0;
 }
 
@@ -47,14 +49,14 @@ int on_wait_enter(struct trace_event_raw_sys_enter *ctx)
 SEC("tracepoint")
 int on_poll_enter(struct trace_event_raw_sys_enter *ctx)
 {
-	run_wait_enter(LS_WAIT_POLL, -1, 0);
+	run_wait_enter(LS_WAIT_POLL, -1, 0, timeout_of_poll(ctx->id, ctx->args[2]));
 	return 0;
 }
 
 SEC("tracepoint")
 int on_select_enter(struct trace_event_raw_sys_enter *ctx)
 {
-	run_wait_enter(LS_WAIT_SELECT, -1, 0);
+	run_wait_enter(LS_WAIT_SELECT, -1, 0, timeout_of_select(ctx->id, ctx->args[4]));
 	return 0;
 }
 
@@ -86,13 +88,16 @@ int BPF_PROG(on_syscall_enter, struct pt_regs *regs, long id)
 	if (number == epoll_wait_number || number == epoll_pwait_number ||
 	    number == epoll_pwait2_number)
 		run_wait_enter(LS_WAIT_EPOLL, (__s32)syscall_argument(regs, 0),
-			       (__u32)syscall_argument(regs, 2));
+			       (__u32)syscall_argument(regs, 2),
+			       timeout_of_epoll(number, syscall_argument(regs, 3)));
 	else if (number == close_number)
 		run_close((__s32)syscall_argument(regs, 0));
 	else if (polls_are_watched && (number == poll_number || number == ppoll_number))
-		run_wait_enter(LS_WAIT_POLL, -1, 0);
+		run_wait_enter(LS_WAIT_POLL, -1, 0,
+			       timeout_of_poll(number, syscall_argument(regs, 2)));
 	else if (polls_are_watched && (number == select_number || number == pselect6_number))
-		run_wait_enter(LS_WAIT_SELECT, -1, 0);
+		run_wait_enter(LS_WAIT_SELECT, -1, 0,
+			       timeout_of_select(number, syscall_argument(regs, 4)));
 	return 0;
 }
 

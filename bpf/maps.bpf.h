@@ -61,6 +61,7 @@ struct thread_state {
 	__u64 wait_run_delay; /* sched_info.run_delay when it last went to sleep in the home wait */
 	struct throttle_mark wait_throttle; /* at the same moment */
 	__u64 wait_enter_ns;
+	__u64 timer_due_ns; /* when its next timer is due, by the home waits' time-outs; 0: none */
 	__u64 accounted_ns;
 	__u64 switches; /* switch-outs that were seen: the scheduler's own count may be more */
 	/* The scheduler's book at accounted_ns, to account for those that were not. */
@@ -93,6 +94,12 @@ struct thread_state {
 	__u32 layout;
 	__u32 tick_count; /* of tick_turn_number */
 	__u32 tick_gc_count; /* of these, inside the cyclic collector */
+	__u32 running_task; /* see struct ls_process */
+	__u32 task_name;
+	__u32 task_coroutine;
+	__u32 reserved;
+	__u64 text_type;
+	__u64 number_type;
 
 	__u64 birth_ns;
 	__u64 startup_since_ns; /* the birth of the first loop of its process */

@@ -12,6 +12,12 @@
 /* co_flags: CO_COROUTINE, CO_ITERABLE_COROUTINE (Include/cpython/code.h, the same since 3.5). */
 #define COROUTINE_FLAGS 0x180u
 
+/* A coroutine's frame lies within its object (3.11 and later). */
+#define COROUTINE_BYTES 256
+#define OBJECT_TYPE 8
+/* All of a small int, where the page ends behind it. */
+#define SHORT_NAME_BYTES 32
+
 /* Fields lie at offsets below 120 of a 128-byte buffer: the mask is for the verifier. */
 static __always_inline __u64 field_u64(const __u8 *buffer, __u32 offset)
 {
@@ -155,6 +161,49 @@ static __always_inline bool learn_process(struct thread_state *thread, struct ta
 	return true;
 }
 
+/* When its thread is known to be a loop: the module that has the tasks is imported by then. */
+static __always_inline void learn_tasks(struct thread_state *thread,
+					const struct ls_process *process)
+{
+	thread->running_task = process->running_task;
+	thread->task_name = process->task_name;
+	thread->task_coroutine = process->task_coroutine;
+	thread->text_type = process->text_type;
+	thread->number_type = process->number_type;
+}
+
+/*
+ * The name of the thread's running asyncio task, if that is what runs the outermost coroutine of
+ * the stack just walked. At this moment: read later, the object may be another's.
+ */
+static __always_inline void read_task(const struct thread_state *thread, __u64 state,
+				      struct ls_stack_event *event)
+{
+	__u64 task = 0, coroutine = 0, name = 0, type = 0;
+	__u32 kind = LS_TASK_TEXT;
+
+	if (!thread->running_task || !event->coroutine)
+		return;
+	if (bpf_probe_read_user(&task, sizeof(task), (void *)(state + thread->running_task)) || !task)
+		return;
+	if (bpf_probe_read_user(&coroutine, sizeof(coroutine),
+				(void *)(task + thread->task_coroutine)) ||
+	    event->coroutine - coroutine >= COROUTINE_BYTES)
+		return;
+	if (bpf_probe_read_user(&name, sizeof(name), (void *)(task + thread->task_name)) ||
+	    bpf_probe_read_user(&type, sizeof(type), (void *)(name + OBJECT_TYPE)))
+		return;
+	if (type == thread->number_type)
+		kind = LS_TASK_NUMBER;
+	else if (type != thread->text_type)
+		return;
+	/* What cannot be read is zeros. */
+	if (bpf_probe_read_user(event->task_name, sizeof(event->task_name), (void *)name) &&
+	    bpf_probe_read_user(event->task_name, SHORT_NAME_BYTES, (void *)name))
+		return;
+	event->task_kind = kind;
+}
+
 /* The current thread's own stack. */
 static __always_inline void walk_own_stack(struct thread_state *thread,
 					   struct ls_stack_event *event,
@@ -162,8 +211,12 @@ static __always_inline void walk_own_stack(struct thread_state *thread,
 {
 	__u64 state = 0;
 
+	event->task_kind = LS_TASK_UNKNOWN;
 	if (!thread->thread_slot) {
-		no_stack(event, LS_WALK_NO_TLS);
+		if (thread->layout == LS_NO_LAYOUT)
+			event->frame_count = 0;
+		else
+			no_stack(event, LS_WALK_NO_TLS);
 		return;
 	}
 	if (bpf_probe_read_user(&state, sizeof(state), (void *)thread->thread_slot) || !state) {
@@ -171,6 +224,7 @@ static __always_inline void walk_own_stack(struct thread_state *thread,
 		return;
 	}
 	walk_frames(state, thread->layout, event, buffers);
+	read_task(thread, state, event);
 }
 
 /*

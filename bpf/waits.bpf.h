@@ -20,6 +20,7 @@ struct wait {
 	__u32 kind; /* enum ls_wait_kind */
 	__s32 fd;   /* epoll: its number */
 	__u32 max_events;
+	__s64 timeout_ns; /* negative: none, or not known */
 };
 
 /*
@@ -79,6 +80,43 @@ static __always_inline __u64 object_of_wait(struct thread_state *thread, struct 
 	if (wait->kind == LS_WAIT_EPOLL)
 		return (__u64)task_file(task, wait->fd);
 	return wait_signature(thread, wait);
+}
+
+/* ---- how long a wait may last -------------------------------------------------------------------- */
+
+#define NO_TIMEOUT -1ll
+#define MAX_TIMEOUT_SECONDS 1000000000ull
+
+static __always_inline __s64 timeout_of_ms(__s32 ms)
+{
+	return ms < 0 ? NO_TIMEOUT : ms * 1000000ll;
+}
+
+/* A struct timespec or timeval of the caller; 0: it gave none. */
+static __always_inline __s64 timeout_at(__u64 address, __u32 ns_per_unit)
+{
+	__u64 time[2];
+
+	if (!address || bpf_probe_read_user(time, sizeof(time), (void *)address))
+		return NO_TIMEOUT;
+	if (time[0] > MAX_TIMEOUT_SECONDS || time[1] > 1000000000ull)
+		return NO_TIMEOUT;
+	return time[0] * 1000000000ull + time[1] * ns_per_unit;
+}
+
+static __always_inline __s64 timeout_of_epoll(__u32 number, __u64 argument)
+{
+	return number == epoll_pwait2_number ? timeout_at(argument, 1) : timeout_of_ms(argument);
+}
+
+static __always_inline __s64 timeout_of_poll(__u32 number, __u64 argument)
+{
+	return number == ppoll_number ? timeout_at(argument, 1) : timeout_of_ms(argument);
+}
+
+static __always_inline __s64 timeout_of_select(__u32 number, __u64 argument)
+{
+	return timeout_at(argument, number == pselect6_number ? 1 : 1000);
 }
 
 /* ---- what poll and select watch ------------------------------------------------------------------ */

@@ -5,6 +5,7 @@
 
 const REFRESH_MS = 2000;
 const FUNCTIONS_SHOWN = 12;
+const GAIN_SHOWN = 0.02; // of the loop
 const STALLS_SHOWN = 20;
 // A function is called a culprit when it takes this share of a loop's time and holds it this long.
 const CULPRIT_SHARE = 0.005;
@@ -251,7 +252,7 @@ function timeSplit(service) {
   return el("div", "", bar, legend);
 }
 
-function functionRow(fn) {
+function functionRow(fn, without) {
   const reserved = Object.hasOwn(RESERVED, fn.function) ? RESERVED[fn.function] : null;
   const where = place(fn.file, fn.line);
   return el("tr", "",
@@ -263,19 +264,35 @@ function functionRow(fn) {
     cell("holds", "number", count(fn.holds)),
     cell("p50", "number left", fn.holds > 0 ? seconds(fn.p50_seconds) : "–"),
     cell("p99", "number", fn.holds > 0 ? seconds(fn.p99_seconds) : "–"),
-    cell("occupancy", "number whole-line", meter(fn.occupancy, tint(fn.cause))));
+    cell("harm", "number", fn.harm_seconds > 0 ? seconds(fn.harm_seconds) : "–"),
+    cell("occupancy", "number whole-line", meter(fn.occupancy, tint(fn.cause)),
+      without === undefined ? null
+        : el("div", "muted", "loop " + percent(without.utilization) + " busy without it")));
+}
+
+// What is worth showing of it.
+function gainWithout(fn, gain) {
+  return gain.functions.find((one) => one.function === fn.function && one.file === fn.file &&
+    gain.utilization - one.utilization >= GAIN_SHOWN);
 }
 
 function functionTable(service) {
   const functions = service.functions.filter((fn) => fn.busy_seconds > 0 || fn.holds > 0)
     .sort((a, b) => b.occupancy - a.occupancy);
   if (functions.length === 0) return null;
-  const rows = functions.slice(0, FUNCTIONS_SHOWN).map(functionRow);
+  const rows = functions.slice(0, FUNCTIONS_SHOWN)
+    .map((fn) => functionRow(fn, gainWithout(fn, service.gain)));
   const hidden = functions.length - rows.length;
   const box = table([["function", ""], ["cause", ""], ["holds", "number"], ["p50", "number"],
-    ["p99", "number"], ["occupancy", "number"]], rows);
+    ["p99", "number"], ["harm", "number"], ["occupancy", "number"]], rows);
   return el("div", "", box,
     hidden > 0 ? el("p", "muted", plural(hidden, "more function") + " in /api/v1/loops") : null);
+}
+
+// Idle loop, slow users: the work may wait for a thread.
+function poolFact({busy, idle}) {
+  if (busy + idle === 0) return null;
+  return el("span", "", el("b", "", count(busy)), " of ", count(busy + idle), " pool threads busy");
 }
 
 function serviceSection(service) {
@@ -294,6 +311,7 @@ function serviceSection(service) {
       stalls > 0 ? fact(seconds(sum(service.stall_seconds)), "lost in them") : null,
       fact(count(service.turns), "turns"),
       service.delayed_events > 0 ? fact(count(service.delayed_events), "events delayed") : null,
+      poolFact(service.pool_threads),
       service.startup_seconds > 0 ? fact(seconds(service.startup_seconds), "of startup") : null),
     timeSplit(service), functionTable(service));
 }
@@ -307,11 +325,15 @@ function frameItem(frame) {
 }
 
 // One long or many small? A sample that met no other coroutine tells nothing, nor does a single one.
-function sharedBy({seen, samples}) {
-  if (samples < 2) return null;
-  if (seen === 1) return el("p", "muted", "one coroutine in all " + count(samples) + " samples");
+function sharedBy({seen, samples, longest_seconds: longest, task}) {
+  const name = task ? [" · task ", named("name", task)] : [];
+  if (samples < 2) return task ? el("p", "muted", "task ", named("name", task)) : null;
+  const sure = longest > 0 ? ", one held it for " + seconds(longest) + " at least (95 % sure)" : "";
+  if (seen === 1) {
+    return el("p", "muted", "one coroutine in all " + count(samples) + " samples" + sure, ...name);
+  }
   return el("p", "muted", "shared by at least " + count(seen) + " coroutines (" + count(samples) +
-    " samples)");
+    " samples)" + sure, ...name);
 }
 
 function holdBlock(hold) {
@@ -344,7 +366,8 @@ function stallItem(stall, now) {
       causeTag(stall.cause), who),
     el("div", "stall-body",
       el("p", "muted", "pid " + stall.pid + " · tid " + stall.tid + " · ",
-        plural(stall.delayed_events, "event"), " had to wait · ", named("place", stall.id)),
+        plural(stall.delayed_events, "event"), " had to wait, ",
+        seconds(stall.harm_seconds), " in all · ", named("place", stall.id)),
       ...stall.holds.map(holdBlock)));
   node.dataset.id = stall.id;
   return node;

@@ -3,14 +3,19 @@
 
 #include "cli/agent_command.h"
 #include "cli/command_line.h"
+#include "cli/doctor_command.h"
+#include "cli/replay_command.h"
 #include "cli/version_command.h"
 #include "config/options.h"
 
 namespace loopstall::cli {
 
 int run(int argc, char** argv) {
-  return run_command_line(argc, argv, Commands{.agent = run_agent, .version = print_version},
-                          config::process_environment);
+  return run_command_line(
+      argc, argv,
+      Commands{
+          .agent = run_agent, .doctor = run_doctor, .replay = run_replay, .version = print_version},
+      config::process_environment);
 }
 
 }  // namespace loopstall::cli

@@ -37,7 +37,11 @@ constexpr const char* kFooter =
 struct Grammar {
   CLI::App app{kDescription, "loopstall"};
   CLI::App* agent = nullptr;
+  CLI::App* doctor = nullptr;
+  CLI::App* replay = nullptr;
   CLI::App* version = nullptr;
+  DoctorRequest doctor_request;
+  ReplayRequest replay_request;
   bool version_flag = false;
 };
 
@@ -46,10 +50,24 @@ void declare(Grammar& grammar) {
   grammar.app.get_formatter()->column_width(kHelpColumn);
   grammar.app.add_flag("--version", grammar.version_flag, "Print the version and exit");
   grammar.agent = grammar.app.add_subcommand("agent", "Measure, and serve metrics until stopped");
+  grammar.doctor = grammar.app.add_subcommand(
+      "doctor", "Say what this machine lacks, and which processes can be measured");
+  grammar.doctor->add_option("-p,--pid", grammar.doctor_request.pids,
+                             "Look at this process only; may be given again");
+  grammar.doctor->add_option("--btf", grammar.doctor_request.btf_path,
+                             "BTF file to use instead of the kernel's own");
+  grammar.doctor->add_flag("--json", grammar.doctor_request.json, "Print JSON");
+  grammar.replay =
+      grammar.app.add_subcommand("replay", "Show what a recording (agent --record) had measured");
+  grammar.replay->add_option("FILE", grammar.replay_request.file, "The recording")->required();
+  grammar.replay->add_flag("--stalls", grammar.replay_request.stalls,
+                           "Print the stall records instead of the metrics at the end");
   grammar.version = grammar.app.add_subcommand("version", "Print the version");
   // What CLI11 does not know comes back to us, which can say what was meant.
   grammar.app.allow_extras();
   grammar.agent->allow_extras();
+  grammar.doctor->allow_extras();
+  grammar.replay->allow_extras();
   grammar.version->allow_extras();
 }
 
@@ -63,7 +81,8 @@ std::string sentence_of(const CLI::ParseError& error) {
 }
 
 Result<void> check_words(const Grammar& grammar) {
-  const std::array<const CLI::App*, 3> commands = {grammar.agent, grammar.version, &grammar.app};
+  const std::array<const CLI::App*, 5> commands = {grammar.agent, grammar.doctor, grammar.replay,
+                                                   grammar.version, &grammar.app};
   for (const CLI::App* command : commands) {
     const auto unknown = command->remaining();
     if (!unknown.empty()) {
@@ -80,6 +99,8 @@ Result<void> dispatch(const Grammar& grammar, const config::Options& options,
     commands.version();
     return {};
   }
+  if (grammar.doctor->parsed()) return commands.doctor(grammar.doctor_request);
+  if (grammar.replay->parsed()) return commands.replay(grammar.replay_request);
   if (!grammar.agent->parsed()) {
     return fail(ErrorKind::usage, "a command is needed; loopstall --help lists them");
   }

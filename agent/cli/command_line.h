@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <functional>
+#include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "config/config.h"
@@ -9,9 +12,24 @@
 
 namespace loopstall::cli {
 
+/// What to look at.
+struct DoctorRequest {
+  std::vector<uint32_t> pids;  ///< empty: all processes
+  std::string btf_path;        ///< empty: the kernel's own
+  bool json = false;           ///< else text for people
+};
+
+/// What to show of a recording.
+struct ReplayRequest {
+  std::string file;
+  bool stalls = false;  ///< the stall records; else the metrics
+};
+
 /// What the words can ask for. Tests put their own here.
 struct Commands {
   std::function<base::Result<void>(const config::Config&)> agent;
+  std::function<base::Result<void>(const DoctorRequest&)> doctor;
+  std::function<base::Result<void>(const ReplayRequest&)> replay;
   std::function<void()> version;
 };
 

@@ -25,6 +25,7 @@ struct Config {
   uint64_t min_block_ns = 1'000'000;            ///< blocks this long are sent exactly
   uint32_t sample_rate_hz = 99;                 ///< clock ticks per second of CPU time
   std::string stall_log;                        ///< path; "-": standard output; empty: none
+  std::string record;                           ///< path of a recording; empty: none
   std::string btf_path;                         ///< empty: the kernel's own
   HookMode hook = HookMode::automatic;
   uint32_t max_loops = 2048;

@@ -81,6 +81,12 @@ constexpr Option kOptions[] = {
        c.stall_log = t;
        return Result<void>();
      }},
+    {"--record", "PATH", nullptr, false,
+     "Record what is measured to this file, for loopstall replay; it must not exist",
+     [](Config& c, std::string_view, std::string_view t) {
+       c.record = t;
+       return Result<void>();
+     }},
     {"--btf", "PATH", nullptr, false, "Read the kernel's types here instead of from the kernel",
      [](Config& c, std::string_view, std::string_view t) {
        c.btf_path = t;

@@ -7,6 +7,7 @@
 #include <ctime>
 #include <nlohmann/json.hpp>
 
+#include "base/proportion.h"
 #include "exposition/turn_age.h"
 
 namespace loopstall::exposition {
@@ -44,14 +45,13 @@ Json labels_json(const loops::LoopLabels& labels) {
           {"container", labels.container}};
 }
 
-/// Every measured cause, zeros included.
+/// Every cause, zeros included.
 template <typename Value>
 Json by_cause_json(const ByCause& values, Value value) {
   Json json = Json::object();
   for (std::size_t i = 0; i < stalls::kCauseCount; ++i) {
     const auto cause = static_cast<Cause>(i);
-    if (stalls::cause_is_measured(cause))
-      json[std::string(stalls::cause_name(cause))] = value(values[i]);
+    json[std::string(stalls::cause_name(cause))] = value(values[i]);
   }
   return json;
 }
@@ -93,16 +93,6 @@ Json loop_json(const stalls::LoopState& loop, uint64_t snapshot_ns, uint64_t now
           {"stack", stack_json(loop.stack)}};
 }
 
-uint64_t observed_ns(const ServiceSnapshot& service) {
-  uint64_t total_ns = service.idle_ns;
-  for (uint64_t busy_ns : service.busy_ns) total_ns += busy_ns;
-  return total_ns;
-}
-
-double share(uint64_t part_ns, uint64_t whole_ns) {
-  return whole_ns > 0 ? static_cast<double>(part_ns) / static_cast<double>(whole_ns) : 0.0;
-}
-
 Json function_json(const stalls::FunctionSeries& series, uint64_t service_ns) {
   return {{"function", series.function},
           {"file", series.file},
@@ -114,12 +104,34 @@ Json function_json(const stalls::FunctionSeries& series, uint64_t service_ns) {
           {"p50_seconds", series.holds.quantile_seconds(0.5)},
           {"p99_seconds", series.holds.quantile_seconds(0.99)},
           {"busy_seconds", seconds(series.busy_ns)},
-          {"occupancy", share(series.busy_ns, service_ns)},
+          {"harm_seconds", seconds(series.harm_ns)},
+          {"occupancy", base::share(series.busy_ns, service_ns)},
           {"advice", series.advice}};
 }
 
+Json lengths_json(const stalls::TimeByLength& turn_ns) {
+  Json lengths = Json::array();
+  for (const uint64_t ns : turn_ns) lengths.push_back(seconds(ns));
+  return lengths;
+}
+
+Json gain_json(const stalls::Gain& gain) {
+  Json json = {{"loop_seconds", seconds(gain.life_ns)},
+               {"utilization", gain.utilization},
+               {"turn_seconds", lengths_json(gain.turn_ns)},
+               {"functions", Json::array()}};
+  for (const stalls::FunctionGain& without : gain.functions) {
+    json["functions"].push_back({{"function", without.function},
+                                 {"file", without.file},
+                                 {"utilization", without.utilization},
+                                 {"load", without.load},
+                                 {"turn_seconds", lengths_json(without.turn_ns)}});
+  }
+  return json;
+}
+
 Json service_json(const ServiceSnapshot& service, uint64_t snapshot_ns, uint64_t now_ns) {
-  const uint64_t service_ns = observed_ns(service);
+  const uint64_t service_ns = stalls::sum(service.busy_ns) + service.idle_ns;
   Json json = {{"labels", labels_json(service.labels)},
                {"utilization", service.utilization},
                {"utilization_max", service.utilization_max},
@@ -133,9 +145,12 @@ Json service_json(const ServiceSnapshot& service, uint64_t snapshot_ns, uint64_t
                {"ready_events", service.ready_events},
                {"delayed_events", service.delayed_events},
                {"turn_histogram", histogram_json(service.turns)},
+               {"timer_lag_histogram", histogram_json(service.timer_lag)},
                {"syscalls", Json::array()},
+               {"pool_threads", {{"busy", service.pool.busy}, {"idle", service.pool.idle}}},
                {"loops", Json::array()},
                {"functions", Json::array()},
+               {"gain", gain_json(service.gain)},
                {"entries", Json::array()}};
   for (const auto& series : service.syscalls) {
     json["syscalls"].push_back(
@@ -164,6 +179,9 @@ Json agent_json(const stalls::AgentHealth& health, const BuildInfo& build) {
                {"events_lost", Json::array()},
                {"stack_errors", Json::array()},
                {"programs", Json::array()},
+               {"account_error_ratio",
+                health.account_error_ratio ? Json(*health.account_error_ratio) : Json()},
+               {"canary", {{"reported", health.canary.reported}, {"missed", health.canary.missed}}},
                {"series_folded", health.series_folded},
                {"stall_records_suppressed", health.stall_records_suppressed}};
   for (const auto& hook : health.hooks) {

@@ -18,21 +18,27 @@ enum class Metric : uint8_t {
   utilization_max,
   blocking_seconds,
   function_busy_seconds,
+  function_harm,
   entry_busy_seconds,
   syscall_blocked_seconds,
   stalls,
   stall_seconds,
   startup_seconds,
   turn_in_progress,
+  timer_lag,
   ready_events,
   delayed_events,
   killed_in_stall,
   loops,
+  pool_threads,
   build_info,
   hook_info,
   targets,
   events_lost,
   stack_errors,
+  account_error_ratio,
+  canary_reported,
+  canary_missed,
   series_folded,
   stall_records_suppressed,
   program_runs,
@@ -60,8 +66,7 @@ enum class Stability : uint8_t {
   experimental,  ///< may change with a minor version, with a line in the changelog
 };
 
-/// One row of the catalogue. All strings are static; `help` has no line break, for prometheus-cpp
-/// does not escape it.
+/// One row of the catalogue. All strings are static; `help` is one line.
 struct MetricInfo {
   Metric id;
   std::string_view name;

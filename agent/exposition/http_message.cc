@@ -4,6 +4,7 @@
 #include <strings.h>
 #include <zlib.h>
 
+#include <algorithm>
 #include <cctype>
 #include <cstdlib>
 #include <optional>
@@ -28,15 +29,25 @@ std::string_view next_part(std::string_view& rest, char separator) {
   return part;
 }
 
-/// The weight of a coding's parameters: "q=0.5" is 0.5, none is 1.
-double weight(std::string_view parameters) {
+/// The value of a parameter in `a=b;c="d"`; empty where it is not there.
+std::string parameter(std::string_view name, std::string_view parameters) {
   while (!parameters.empty()) {
-    const std::string parameter(trim(next_part(parameters, ';')));
-    if (parameter.starts_with("q=") || parameter.starts_with("Q=")) {
-      return std::strtod(parameter.c_str() + 2, nullptr);
+    std::string_view value = next_part(parameters, ';');
+    const std::string key(trim(next_part(value, '=')));
+    if (::strcasecmp(key.c_str(), std::string(name).c_str()) != 0) continue;
+    value = trim(value);
+    if (value.size() >= 2 && value.front() == '"' && value.back() == '"') {
+      value = value.substr(1, value.size() - 2);
     }
+    return std::string(value);
   }
-  return 1;
+  return {};
+}
+
+/// The weight of a coding's or a media type's parameters: "q=0.5" is 0.5, none is 1.
+double weight(std::string_view parameters) {
+  const std::string q = parameter("q", parameters);
+  return q.empty() ? 1 : std::strtod(q.c_str(), nullptr);
 }
 
 std::optional<std::string> gzip(const std::string& plain) {
@@ -113,6 +124,22 @@ const char* reason_phrase(int status) {
     default:
       return status < 500 ? "Bad Request" : "Internal Server Error";
   }
+}
+
+bool prefers_open_metrics(const std::string& accept) {
+  std::string_view rest = accept;
+  double open_metrics = 0, plain = 0;
+  while (!rest.empty()) {
+    std::string_view parameters = next_part(rest, ',');
+    const std::string type(trim(next_part(parameters, ';')));
+    if (::strcasecmp(type.c_str(), "text/plain") == 0) plain = std::max(plain, weight(parameters));
+    if (::strcasecmp(type.c_str(), "application/openmetrics-text") != 0) continue;
+    const std::string version = parameter("version", parameters);
+    if (version.empty() || version == "1.0.0") {
+      open_metrics = std::max(open_metrics, weight(parameters));
+    }
+  }
+  return open_metrics > 0 && open_metrics >= plain;
 }
 
 bool accepts_gzip(const std::string& accept_encoding) {

@@ -14,6 +14,7 @@ struct Request {
   std::string query;            ///< as sent, without the question mark
   std::string host;             ///< Host header; empty when absent
   std::string accept_encoding;  ///< Accept-Encoding header; empty when absent
+  std::string accept;           ///< Accept header; empty when absent
 };
 
 struct Response {
@@ -25,6 +26,10 @@ struct Response {
 
 /// "Not Found" for 404.
 const char* reason_phrase(int status);
+
+/// Whether an Accept header prefers OpenMetrics 1.0.0 to plain text: it names it, and no plain text
+/// with more weight (RFC 9110, 12.5.1).
+bool prefers_open_metrics(const std::string& accept);
 
 /// Whether Accept-Encoding permits gzip (RFC 9110, 12.5.3: "gzip;q=0" forbids it).
 bool accepts_gzip(const std::string& accept_encoding);

@@ -35,7 +35,8 @@ Request to_request(const mg_connection* connection) {
           .path = text_or_empty(info->local_uri_raw),
           .query = text_or_empty(info->query_string),
           .host = text_or_empty(mg_get_header(connection, "Host")),
-          .accept_encoding = text_or_empty(mg_get_header(connection, "Accept-Encoding"))};
+          .accept_encoding = text_or_empty(mg_get_header(connection, "Accept-Encoding")),
+          .accept = text_or_empty(mg_get_header(connection, "Accept"))};
 }
 
 void send(mg_connection* connection, const Response& response, bool with_body) {

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <map>
 #include <optional>
 #include <utility>
 
@@ -61,7 +62,11 @@ class PublicRoutes final : public Routes {
   Response route(const Request& request) const {
     if (auto refusal = refuse_method(request)) return *std::move(refusal);
     if (request.path == "/metrics") {
-      return {.content_type = std::string(kTextContentType), .body = scrape(), .headers = {}};
+      const bool is_open = prefers_open_metrics(request.accept);
+      const TextForm form = is_open ? TextForm::open_metrics : TextForm::prometheus;
+      return {.content_type = std::string(content_type(form)),
+              .body = scrape(form),
+              .headers = {{"Vary", "Accept"}}};
     }
     if (request.path == "/healthz") {
       return health(health_json(*source_->snapshot(), clock_.monotonic_ns()));
@@ -74,25 +79,31 @@ class PublicRoutes final : public Routes {
     return json_response(answer.ok ? 200 : 503, std::move(answer.json));
   }
 
-  std::string scrape() const {
+  std::string scrape(TextForm form) const {
     const std::lock_guard lock(scrape_mutex_);
+    Scrape& last = scrapes_[form];
     const uint64_t now_ns = clock_.monotonic_ns();
-    if (scrape_.empty() || now_ns - scraped_ns_ >= kReuseScrapeNs) {
-      scrape_ = to_text(
+    if (last.text.empty() || now_ns - last.taken_ns >= kReuseScrapeNs) {
+      last.text = to_text(
           snapshot_samples(*source_->snapshot(),
-                           {.now_ns = now_ns, .build = build_, .process = read_process_stats()}));
-      scraped_ns_ = now_ns;
+                           {.now_ns = now_ns, .build = build_, .process = read_process_stats()}),
+          form);
+      last.taken_ns = now_ns;
     }
-    return scrape_;
+    return last.text;
   }
+
+  struct Scrape {
+    std::string text;
+    uint64_t taken_ns = 0;
+  };
 
   const std::shared_ptr<const stalls::SnapshotSource> source_;
   const BuildInfo build_;
   const base::Clock& clock_;
 
-  mutable std::mutex scrape_mutex_;  // guards what follows
-  mutable std::string scrape_;
-  mutable uint64_t scraped_ns_ = 0;
+  mutable std::mutex scrape_mutex_;
+  mutable std::map<TextForm, Scrape> scrapes_;  // guarded by scrape_mutex_
 };
 
 /// Stacks and names of targets are shown by this listener: nothing of them may run as code, and no

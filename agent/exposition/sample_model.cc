@@ -59,10 +59,11 @@ SampleModel::SampleModel() {
 }
 
 void SampleModel::add(Metric metric, const loops::LoopLabels& service,
-                      std::initializer_list<std::string_view> values, SampleValue value) {
+                      std::initializer_list<std::string_view> values, SampleValue value,
+                      std::vector<Exemplar> exemplars) {
   Family& family = families_[static_cast<std::size_t>(metric)];
   const auto names = service_label_names();
-  Series series{.labels = {}, .value = std::move(value)};
+  Series series{.labels = {}, .value = std::move(value), .exemplars = std::move(exemplars)};
   series.labels.reserve(names.size() + values.size());
   append_label(series.labels, names[0], service.process);
   append_label(series.labels, names[1], service.runtime);
@@ -76,7 +77,7 @@ void SampleModel::add(Metric metric, const loops::LoopLabels& service,
 void SampleModel::add(Metric metric, std::initializer_list<std::string_view> values,
                       SampleValue value) {
   Family& family = families_[static_cast<std::size_t>(metric)];
-  Series series{.labels = {}, .value = std::move(value)};
+  Series series{.labels = {}, .value = std::move(value), .exemplars = {}};
   append_own_labels(series.labels, *family.info, values);
   family.series.push_back(std::move(series));
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <initializer_list>
 #include <string>
 #include <string_view>
@@ -26,9 +27,18 @@ struct Label {
 
 using SampleValue = std::variant<double, stalls::DurationHistogram>;
 
+/// A stall that is in a bucket of a histogram: the newest.
+struct Exemplar {
+  std::size_t bucket = 0;
+  std::string stall_id;     ///< of /api/v1/stalls/<id>
+  double seconds = 0;       ///< what was observed
+  double wall_seconds = 0;  ///< when, since the epoch
+};
+
 struct Series {
   std::vector<Label> labels;
   SampleValue value;
+  std::vector<Exemplar> exemplars;  ///< of a histogram, at most one a bucket
 };
 
 /// All series of one metric.
@@ -46,7 +56,8 @@ class SampleModel {
   /// Adds a series of Scope::service. `values` are those of the metric's own labels, in the
   /// catalogue's order. Empty values are left out, for Prometheus holds that to be the same.
   void add(Metric metric, const loops::LoopLabels& service,
-           std::initializer_list<std::string_view> values, SampleValue value);
+           std::initializer_list<std::string_view> values, SampleValue value,
+           std::vector<Exemplar> exemplars = {});
   /// Adds a series of Scope::agent.
   void add(Metric metric, std::initializer_list<std::string_view> values, SampleValue value);
 

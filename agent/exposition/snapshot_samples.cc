@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "exposition/snapshot_samples.h"
 
+#include <algorithm>
+#include <map>
+#include <vector>
+
+#include "exposition/text_format.h"
 #include "exposition/turn_age.h"
 
 namespace loopstall::exposition {
@@ -18,14 +23,35 @@ void add_by_cause(SampleModel& model, Metric metric, const ServiceSnapshot& serv
                   const ByCause& values, double (*unit)(uint64_t)) {
   for (std::size_t i = 0; i < stalls::kCauseCount; ++i) {
     const auto cause = static_cast<Cause>(i);
-    if (!stalls::cause_is_measured(cause)) continue;
     model.add(metric, service.labels, {stalls::cause_name(cause)}, unit(values[i]));
   }
 }
 
-void add_account(SampleModel& model, const ServiceSnapshot& service) {
+using Exemplars = std::map<loops::LoopLabels, std::vector<Exemplar>>;
+
+/// The newest stall of each bucket, by service. Of startup there are none: it has no turns.
+Exemplars exemplars_of(const stalls::Snapshot& snapshot) {
+  Exemplars exemplars;
+  for (const auto& stall : snapshot.stalls) {  // newest first
+    if (stall->phase != "serving") continue;
+    std::vector<Exemplar>& own = exemplars[stall->labels];
+    const std::size_t bucket = stalls::bucket_of(stall->duration_ns);
+    const bool is_taken = std::any_of(own.begin(), own.end(), [&](const Exemplar& exemplar) {
+      return exemplar.bucket == bucket;
+    });
+    if (is_taken) continue;
+    own.push_back({bucket, stall->id, seconds(stall->duration_ns),
+                   seconds(stall->start_wall_ns + stall->duration_ns)});
+  }
+  return exemplars;
+}
+
+void add_account(SampleModel& model, const ServiceSnapshot& service, const Exemplars& exemplars) {
   const auto& labels = service.labels;
-  model.add(Metric::turn_seconds, labels, {}, service.turns);
+  const auto own = exemplars.find(labels);
+  model.add(Metric::turn_seconds, labels, {}, service.turns,
+            own == exemplars.end() ? std::vector<Exemplar>() : own->second);
+  model.add(Metric::timer_lag, labels, {}, service.timer_lag);
   add_by_cause(model, Metric::busy_seconds, service, service.busy_ns, seconds);
   model.add(Metric::idle_seconds, labels, {}, seconds(service.idle_ns));
   add_by_cause(model, Metric::stalls, service, service.stalls, plain);
@@ -41,19 +67,19 @@ void add_account(SampleModel& model, const ServiceSnapshot& service) {
 
 void add_functions(SampleModel& model, const ServiceSnapshot& service) {
   for (const stalls::FunctionSeries& series : service.functions) {
-    if (!stalls::cause_is_measured(series.cause)) continue;
     const std::string_view cause = stalls::cause_name(series.cause);
     model.add(Metric::blocking_seconds, service.labels, {series.function, series.file, cause},
               series.holds);
     model.add(Metric::function_busy_seconds, service.labels, {series.function, series.file, cause},
               seconds(series.busy_ns));
+    model.add(Metric::function_harm, service.labels, {series.function, series.file, cause},
+              seconds(series.harm_ns));
   }
   for (const stalls::DeathSeries& series : service.deaths) {
     model.add(Metric::killed_in_stall, service.labels, {series.function, series.file},
               plain(series.count));
   }
   for (const stalls::EntrySeries& series : service.entries) {
-    if (!stalls::cause_is_measured(series.cause)) continue;
     model.add(Metric::entry_busy_seconds, service.labels,
               {series.entry, stalls::cause_name(series.cause)}, seconds(series.busy_ns));
   }
@@ -63,6 +89,8 @@ void add_gauges(SampleModel& model, const ServiceSnapshot& service, uint64_t sna
                 uint64_t now_ns) {
   if (service.loops.empty()) return;
   model.add(Metric::loops, service.labels, {}, plain(service.loops.size()));
+  model.add(Metric::pool_threads, service.labels, {"busy"}, plain(service.pool.busy));
+  model.add(Metric::pool_threads, service.labels, {"idle"}, plain(service.pool.idle));
   model.add(Metric::utilization_max, service.labels, {}, service.utilization_max);
   model.add(Metric::turn_in_progress, service.labels, {},
             seconds(oldest_turn_age_ns(service, snapshot_ns, now_ns)));
@@ -83,6 +111,11 @@ void add_health(SampleModel& model, const AgentHealth& health) {
     model.add(Metric::program_runs, {program.program}, plain(program.runs));
     model.add(Metric::program_seconds, {program.program}, program.seconds);
   }
+  if (health.account_error_ratio) {
+    model.add(Metric::account_error_ratio, {}, *health.account_error_ratio);
+  }
+  model.add(Metric::canary_reported, {}, plain(health.canary.reported));
+  model.add(Metric::canary_missed, {}, plain(health.canary.missed));
   model.add(Metric::series_folded, {}, plain(health.series_folded));
   model.add(Metric::stall_records_suppressed, {}, plain(health.stall_records_suppressed));
 }
@@ -100,8 +133,9 @@ void add_process(SampleModel& model, const ProcessStats& process) {
 
 SampleModel snapshot_samples(const stalls::Snapshot& snapshot, const ScrapeContext& context) {
   SampleModel model;
+  const Exemplars exemplars = exemplars_of(snapshot);
   for (const ServiceSnapshot& service : snapshot.services) {
-    add_account(model, service);
+    add_account(model, service, exemplars);
     add_functions(model, service);
     add_gauges(model, service, snapshot.monotonic_ns, context.now_ns);
   }
@@ -110,6 +144,10 @@ SampleModel snapshot_samples(const stalls::Snapshot& snapshot, const ScrapeConte
   if (context.process) add_process(model, *context.process);
   model.settle();
   return model;
+}
+
+std::string snapshot_text(const stalls::Snapshot& snapshot) {
+  return to_text(snapshot_samples(snapshot, {.now_ns = snapshot.monotonic_ns}));
 }
 
 }  // namespace loopstall::exposition

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 
 #include "exposition/build_info.h"
 #include "exposition/process_stats.h"
@@ -18,9 +19,12 @@ struct ScrapeContext {
   std::optional<ProcessStats> process;  ///< its series are left out when it is none
 };
 
-/// The settled sample model of one scrape. Series by cause exist for every measured cause, zeros
-/// included, so that a rate sees the first stall; causes that this version does not measure have
-/// no series. Gauges of a service without loops are left out.
+/// The settled sample model of one scrape. Series by cause exist for every cause, zeros included,
+/// so that a rate sees the first stall. Gauges of a service without loops are left out.
 SampleModel snapshot_samples(const stalls::Snapshot& snapshot, const ScrapeContext& context);
+
+/// All of it as text, as a scrape at the snapshot's own time would give it, but for what is of the
+/// agent's own process.
+std::string snapshot_text(const stalls::Snapshot& snapshot);
 
 }  // namespace loopstall::exposition

@@ -1,82 +1,177 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "exposition/text_format.h"
 
-// The only file that includes prometheus-cpp.
-#include <prometheus/metric_family.h>
-#include <prometheus/text_serializer.h>
+#include <fmt/format.h>
 
-#include <sstream>
-#include <utility>
-#include <vector>
+#include <array>
+#include <cmath>
+#include <iterator>
 
 namespace loopstall::exposition {
 namespace {
 
-prometheus::MetricType to_prometheus(MetricType type) {
-  switch (type) {
-    case MetricType::counter:
-      return prometheus::MetricType::Counter;
-    case MetricType::gauge:
-      return prometheus::MetricType::Gauge;
-    case MetricType::histogram:
-      return prometheus::MetricType::Histogram;
-  }
-  return prometheus::MetricType::Untyped;
-}
+constexpr std::string_view kTotal = "_total";
 
-/// Buckets become cumulative; the serializer itself adds le="+Inf".
-prometheus::ClientMetric::Histogram to_prometheus(const stalls::DurationHistogram& histogram) {
-  prometheus::ClientMetric::Histogram out;
-  out.sample_sum = static_cast<double>(histogram.sum_ns) / 1e9;
-  out.bucket.reserve(stalls::kBucketBoundsNs.size());
-  uint64_t cumulative = 0;
-  for (std::size_t i = 0; i < stalls::kBucketBoundsNs.size(); ++i) {
-    cumulative += histogram.buckets[i];
-    out.bucket.push_back({.cumulative_count = cumulative,
-                          .upper_bound = static_cast<double>(stalls::kBucketBoundsNs[i]) / 1e9});
-  }
-  out.sample_count = cumulative + histogram.buckets.back();
-  return out;
-}
-
-prometheus::ClientMetric to_prometheus(const Series& series, MetricType type) {
-  prometheus::ClientMetric metric;
-  metric.label.reserve(series.labels.size());
-  for (const Label& label : series.labels) {
-    metric.label.push_back({.name = std::string(label.name), .value = label.value});
-  }
-  if (const auto* histogram = std::get_if<stalls::DurationHistogram>(&series.value)) {
-    metric.histogram = to_prometheus(*histogram);
-  } else if (type == MetricType::counter) {
-    metric.counter.value = std::get<double>(series.value);
+void append_value(std::string& out, double value) {
+  if (std::isnan(value)) {
+    out += "NaN";
+  } else if (std::isinf(value)) {
+    out += value > 0 ? "+Inf" : "-Inf";
   } else {
-    metric.gauge.value = std::get<double>(series.value);
+    fmt::format_to(std::back_inserter(out), "{}", value);
   }
-  return metric;
 }
 
-prometheus::MetricFamily to_prometheus(const Family& family) {
-  prometheus::MetricFamily out;
-  out.name = family.info->name;
-  out.help = family.info->help;
-  out.type = to_prometheus(family.info->type);
-  out.metric.reserve(family.series.size());
-  for (const Series& series : family.series) {
-    out.metric.push_back(to_prometheus(series, family.info->type));
+/// Inside quotes: a label's value, and the help of OpenMetrics.
+void append_escaped(std::string& out, std::string_view text, bool escapes_quotes) {
+  for (const char c : text) {
+    if (c == '\n') {
+      out += "\\n";
+    } else if (c == '\\' || (c == '"' && escapes_quotes)) {
+      out += '\\';
+      out += c;
+    } else {
+      out += c;
+    }
   }
-  return out;
 }
+
+/// `a="b",c="d"`: rendered once for all lines of a series.
+std::string labels_of(const Series& series) {
+  std::string text;
+  for (const Label& label : series.labels) {
+    if (!text.empty()) text += ',';
+    text.append(label.name).append("=\"");
+    append_escaped(text, label.value, true);
+    text += '"';
+  }
+  return text;
+}
+
+/// The `le` of each bucket.
+const std::array<std::string, stalls::kBucketCount>& bucket_bounds() {
+  static const auto bounds = [] {
+    std::array<std::string, stalls::kBucketCount> texts;
+    for (std::size_t i = 0; i < stalls::kBucketBoundsNs.size(); ++i) {
+      append_value(texts[i], static_cast<double>(stalls::kBucketBoundsNs[i]) / 1e9);
+    }
+    texts.back() = "+Inf";
+    return texts;
+  }();
+  return bounds;
+}
+
+/// One scrape in one form.
+class Writer {
+ public:
+  explicit Writer(TextForm form) : form_(form) {}
+
+  void add(const Family& family) {
+    add_head(*family.info);
+    for (const Series& series : family.series) {
+      const std::string labels = labels_of(series);
+      if (const auto* histogram = std::get_if<stalls::DurationHistogram>(&series.value)) {
+        add_histogram(family.info->name, labels, *histogram, series.exemplars);
+      } else {
+        add_line(family.info->name, {}, labels, std::get<double>(series.value));
+      }
+    }
+  }
+
+  std::string take() && {
+    if (form_ == TextForm::open_metrics) out_ += "# EOF\n";
+    return std::move(out_);
+  }
+
+ private:
+  bool is_open_metrics() const { return form_ == TextForm::open_metrics; }
+
+  /// OpenMetrics names a counter's family without the suffix of its sample.
+  std::string_view family_name(const MetricInfo& info) const {
+    const bool has_suffix = info.type == MetricType::counter && info.name.ends_with(kTotal);
+    return is_open_metrics() && has_suffix ? info.name.substr(0, info.name.size() - kTotal.size())
+                                           : info.name;
+  }
+
+  void add_head(const MetricInfo& info) {
+    const std::string_view name = family_name(info);
+    out_.append("# HELP ").append(name) += ' ';
+    append_escaped(out_, info.help, is_open_metrics());
+    out_.append("\n# TYPE ").append(name) += ' ';
+    out_.append(type_name(info.type)) += '\n';
+    // A unit must be the end of the name.
+    if (is_open_metrics() && !info.unit.empty() && name.ends_with(info.unit)) {
+      out_.append("# UNIT ").append(name) += ' ';
+      out_.append(info.unit) += '\n';
+    }
+  }
+
+  void begin_line(std::string_view name, std::string_view suffix, std::string_view labels,
+                  std::string_view bound = {}) {
+    out_.append(name).append(suffix);
+    if (!labels.empty() || !bound.empty()) {
+      out_ += '{';
+      out_.append(labels);
+      if (!bound.empty()) {
+        if (!labels.empty()) out_ += ',';
+        out_.append("le=\"").append(bound) += '"';
+      }
+      out_ += '}';
+    }
+    out_ += ' ';
+  }
+
+  void add_line(std::string_view name, std::string_view suffix, std::string_view labels,
+                double value) {
+    begin_line(name, suffix, labels);
+    append_value(out_, value);
+    out_ += '\n';
+  }
+
+  void add_histogram(std::string_view name, std::string_view labels,
+                     const stalls::DurationHistogram& histogram,
+                     const std::vector<Exemplar>& exemplars) {
+    uint64_t cumulative = 0;
+    for (std::size_t i = 0; i < stalls::kBucketCount; ++i) {
+      cumulative += histogram.buckets[i];
+      begin_line(name, "_bucket", labels, bucket_bounds()[i]);
+      fmt::format_to(std::back_inserter(out_), "{}", cumulative);
+      if (is_open_metrics()) add_exemplar(exemplars, i);
+      out_ += '\n';
+    }
+    add_line(name, "_sum", labels, static_cast<double>(histogram.sum_ns) / 1e9);
+    add_line(name, "_count", labels, static_cast<double>(cumulative));
+  }
+
+  void add_exemplar(const std::vector<Exemplar>& exemplars, std::size_t bucket) {
+    for (const Exemplar& exemplar : exemplars) {
+      if (exemplar.bucket != bucket) continue;
+      out_ += " # {stall_id=\"";
+      append_escaped(out_, exemplar.stall_id, true);
+      fmt::format_to(std::back_inserter(out_), "\"}} {} {:.3f}", exemplar.seconds,
+                     exemplar.wall_seconds);
+      return;
+    }
+  }
+
+  const TextForm form_;
+  std::string out_;
+};
 
 }  // namespace
 
-std::string to_text(const SampleModel& model) {
-  std::ostringstream out;
-  const prometheus::TextSerializer serializer;
-  // One family at a time: the serializer's own form of 5,000 histograms takes megabytes.
+std::string_view content_type(TextForm form) {
+  return form == TextForm::open_metrics
+             ? "application/openmetrics-text; version=1.0.0; charset=utf-8"
+             : "text/plain; version=0.0.4; charset=utf-8";
+}
+
+std::string to_text(const SampleModel& model, TextForm form) {
+  Writer writer(form);
   for (const Family& family : model.families()) {
-    if (!family.series.empty()) serializer.Serialize(out, {to_prometheus(family)});
+    if (!family.series.empty()) writer.add(family);
   }
-  return std::move(out).str();
+  return std::move(writer).take();
 }
 
 }  // namespace loopstall::exposition

@@ -135,6 +135,11 @@ Result<std::string> Procfs::thread_comm(pid_t pid, pid_t tid) const {
   return read_file(path(pid, fmt::format("task/{}/comm", tid))).map(without_newline);
 }
 
+Result<RunTimes> Procfs::run_times(pid_t pid, pid_t tid) const {
+  return read_file(path(pid, fmt::format("task/{}/schedstat", tid)))
+      .and_then([](const std::string& text) { return parse_run_times(text); });
+}
+
 Result<std::vector<std::string>> Procfs::cmdline(pid_t pid) const {
   const auto text = read_file(path(pid, "cmdline"));
   if (!text) return tl::unexpected(text.error());
@@ -205,9 +210,10 @@ Result<ProcessStat> parse_stat(std::string_view text) {
   const std::string_view state = next_word(rest);  // field 3
   if (state.size() == 1) stat.state = state[0];
   for (int field = 4; field < 9; ++field) next_word(rest);
-  constexpr uint64_t kExiting = 0x4;  // PF_EXITING of include/linux/sched.h
-  const auto flags = number<uint64_t>(next_word(rest));
-  stat.ending = stat.state == 'Z' || stat.state == 'X' || (flags && (*flags & kExiting) != 0);
+  constexpr uint64_t kExiting = 0x4, kForkedNoExec = 0x40;  // PF_* of include/linux/sched.h
+  const uint64_t flags = number<uint64_t>(next_word(rest)).value_or(0);
+  stat.ending = stat.state == 'Z' || stat.state == 'X' || (flags & kExiting) != 0;
+  stat.forked = (flags & kForkedNoExec) != 0;
   for (int field = 10; field < 22; ++field) next_word(rest);
   const auto start = number<uint64_t>(next_word(rest));
   if (!start) return fail(ErrorKind::target, "a stat file without a start time");
@@ -261,6 +267,13 @@ Result<Mapping> parse_mapping(std::string_view line) {
   }
   mapping.path = unescaped_newlines(rest);
   return mapping;
+}
+
+Result<RunTimes> parse_run_times(std::string_view text) {
+  const auto ran = number<uint64_t>(next_word(text));
+  const auto waited = number<uint64_t>(next_word(text));
+  if (!ran || !waited) return fail(ErrorKind::target, "not a schedstat file");
+  return RunTimes{*ran, *waited};
 }
 
 Result<SyscallState> parse_syscall(std::string_view text) {

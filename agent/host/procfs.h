@@ -18,6 +18,7 @@ struct ProcessStat {
   std::string comm;  ///< the target's own words: may hold spaces and parentheses
   char state = '?';
   bool ending = false;         ///< it exits, or is a zombie: its memory is or will be gone
+  bool forked = false;         ///< it still runs the program of the process that forked it
   uint64_t start_ticks = 0;    ///< field 22, in clock ticks since boot
   uint64_t start_boot_ns = 0;  ///< the same in CLOCK_BOOTTIME nanoseconds; (pid, start) is identity
 };
@@ -60,6 +61,13 @@ struct SyscallState {
   std::array<uint64_t, 6> args{};
 };
 
+/// The part of /proc/PID/task/TID/schedstat that is used: the scheduler's book since the thread's
+/// start. Of a thread on a CPU its run time is the last tick's.
+struct RunTimes {
+  uint64_t ran_ns = 0;
+  uint64_t waited_ns = 0;  ///< runnable, but on no CPU
+};
+
 /// One entry of /proc/PID/fd.
 struct FdLink {
   int fd = -1;
@@ -84,6 +92,7 @@ class Procfs {
   /// The thread's name without the newline: at most 15 bytes of the target's choosing.
   base::Result<std::string> comm(pid_t pid) const;
   base::Result<std::string> thread_comm(pid_t pid, pid_t tid) const;
+  base::Result<RunTimes> run_times(pid_t pid, pid_t tid) const;
   /// argv. Empty for kernel threads.
   base::Result<std::vector<std::string>> cmdline(pid_t pid) const;
   base::Result<ProcessStat> stat(pid_t pid) const;
@@ -110,5 +119,6 @@ base::Result<ProcessStat> parse_stat(std::string_view text);
 ProcessStatus parse_status(std::string_view text);
 base::Result<Mapping> parse_mapping(std::string_view line);
 base::Result<SyscallState> parse_syscall(std::string_view text);
+base::Result<RunTimes> parse_run_times(std::string_view text);
 
 }  // namespace loopstall::host

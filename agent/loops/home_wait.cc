@@ -4,13 +4,10 @@
 #include <algorithm>
 #include <cstddef>
 
+#include "loops/frame_rule.h"
+
 namespace loopstall::loops {
 namespace {
-
-struct FrameRule {
-  std::string_view function;
-  std::string_view file;
-};
 
 /// A loop whose selector and loop frame are Python: the wait is home when `loop` itself calls
 /// `selector` and nothing else. The selector may be a class of the application's that calls the
@@ -32,27 +29,37 @@ constexpr FrameRule kRunners[] = {
     {"run_until_complete", "/asyncio/base_events.py"},
 };
 
-/// Qualified names end with the plain name: EpollSelector.select.
-bool is_named(const FrameName& frame, std::string_view function) {
-  if (!frame.function.ends_with(function)) return false;
-  const std::size_t before = frame.function.size() - function.size();
-  return before == 0 || frame.function[before - 1] == '.';
-}
+/// What a forked child runs first; all that called it is the parent's: a pool that is started
+/// inside a coroutine has workers with the loop's frames on their stacks, and no loop.
+constexpr FrameRule kChildBegins[] = {
+    {"_bootstrap", "/multiprocessing/process.py"},
+    {"_bootstrap", "/billiard/process.py"},
+};
 
-bool matches(const FrameName& frame, const FrameRule& rule) {
-  return frame.path.ends_with(rule.file) && is_named(frame, rule.function);
+/// The innermost frame that is no selector's.
+auto deciding_frame(const std::vector<FrameName>& stack, const StackRule& rule) {
+  return std::find_if_not(stack.begin(), stack.end(), [&](const FrameName& frame) {
+    return is_named(frame, rule.selector.function);
+  });
 }
 
 bool is_home_stack(const std::vector<FrameName>& stack, const StackRule& rule) {
-  const auto loop = std::find_if_not(stack.begin(), stack.end(), [&](const FrameName& frame) {
-    return is_named(frame, rule.selector.function);
-  });
+  const auto loop = deciding_frame(stack, rule);
   return loop != stack.begin() && loop != stack.end() && matches(*loop, rule.loop);
 }
 
 bool contains(const std::vector<FrameName>& stack, const FrameRule& rule) {
   return std::any_of(stack.begin(), stack.end(),
                      [&](const FrameName& frame) { return matches(frame, rule); });
+}
+
+/// Leaves the frames that the process itself has entered.
+void drop_inherited(std::vector<FrameName>& stack) {
+  const auto child = std::find_if(stack.begin(), stack.end(), [](const FrameName& frame) {
+    return std::any_of(std::begin(kChildBegins), std::end(kChildBegins),
+                       [&](const FrameRule& rule) { return matches(frame, rule); });
+  });
+  stack.erase(child, stack.end());
 }
 
 bool innermost_is_selector(const std::vector<FrameName>& stack) {
@@ -88,20 +95,25 @@ RuntimeKind judge_epoll_wait(const EpollWait& wait) {
   return RuntimeKind::none;
 }
 
-bool is_decided_by(const EpollWait& wait, std::size_t frames) {
-  // Whether the process has uvloop can change, and decides where it has not.
-  if (wait.max_events == kLibuvMaxEvents && !wait.process_has_uvloop) return false;
-  const auto end =
-      wait.stack.begin() + static_cast<std::ptrdiff_t>(std::min(frames, wait.stack.size()));
-  // The first frame that is no selector's decides each rule.
-  return std::all_of(std::begin(kStackRules), std::end(kStackRules), [&](const StackRule& rule) {
-    return std::any_of(wait.stack.begin(), end, [&](const FrameName& frame) {
-      return !is_named(frame, rule.selector.function);
-    });
+bool is_undecidable(const EpollWait& wait) {
+  return std::any_of(std::begin(kStackRules), std::end(kStackRules), [&](const StackRule& rule) {
+    const auto frame = deciding_frame(wait.stack, rule);
+    return frame != wait.stack.end() && frame->function.empty();
   });
 }
 
-LoopSighting judge_running_thread(const EpollWait& seen, bool in_epoll) {
+bool is_decided_by(const EpollWait& wait, std::size_t frames) {
+  // Whether the process has uvloop can change, and decides where it has not.
+  if (wait.max_events == kLibuvMaxEvents && !wait.process_has_uvloop) return false;
+  if (is_undecidable(wait)) return false;
+  const auto end =
+      wait.stack.begin() + static_cast<std::ptrdiff_t>(std::min(frames, wait.stack.size()));
+  return std::all_of(std::begin(kStackRules), std::end(kStackRules),
+                     [&](const StackRule& rule) { return deciding_frame(wait.stack, rule) < end; });
+}
+
+LoopSighting judge_running_thread(EpollWait seen, bool in_epoll) {
+  drop_inherited(seen.stack);
   if (in_epoll) {
     const RuntimeKind kind = judge_epoll_wait(seen);
     if (kind != RuntimeKind::none) return {kind, true};

@@ -18,7 +18,7 @@ inline constexpr uint32_t kLibuvMaxEvents = 1024;
 
 /// A frame as the rules see it.
 struct FrameName {
-  std::string_view function;  ///< qualified name
+  std::string_view function;  ///< qualified name; empty: it could not be read
   std::string_view path;      ///< co_filename
 };
 
@@ -35,6 +35,9 @@ struct EpollWait {
 /// decides, in processes that have it.
 RuntimeKind judge_epoll_wait(const EpollWait& wait);
 
+/// Whether the frame that would decide could not be read: then that it is no home is no verdict.
+bool is_undecidable(const EpollWait& wait);
+
 /// Whether every wait whose innermost `frames` frames are these gets the same verdict in the same
 /// program: then it can be remembered by them.
 bool is_decided_by(const EpollWait& wait, std::size_t frames);
@@ -46,6 +49,6 @@ struct LoopSighting {
 };
 
 /// What a thread that existed before the agent is: `in_epoll` says whether it is in an epoll wait.
-LoopSighting judge_running_thread(const EpollWait& seen, bool in_epoll);
+LoopSighting judge_running_thread(EpollWait seen, bool in_epoll);
 
 }  // namespace loopstall::loops

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "probes/syscalls.h"
+#include "stacks/task_name.h"
 #include "wire/wire.h"
 
 namespace loopstall::probes {
@@ -51,6 +52,18 @@ std::optional<ls_stack_event> view_stack(std::span<const std::byte> record) {
   return event;
 }
 
+std::string task_of(const ls_stack_event& event) {
+  if (event.coroutine == 0) return {};
+  switch (event.task_kind) {
+    case LS_TASK_TEXT:
+      return stacks::task_name_of_text(std::as_bytes(std::span(event.task_name)));
+    case LS_TASK_NUMBER:
+      return stacks::task_name_of_number(std::as_bytes(std::span(event.task_name)));
+    default:
+      return {};
+  }
+}
+
 std::optional<decltype(Event::what)> decode_stack_record(std::span<const std::byte> record) {
   const auto event = view_stack(record);
   if (!event) return std::nullopt;
@@ -68,11 +81,13 @@ std::optional<decltype(Event::what)> decode_stack_record(std::span<const std::by
                         fd_kind_name(event->fd_kind),
                         decode_stack(*event),
                         event->coroutine,
-                        event->throttled_ns};
+                        event->throttled_ns,
+                        task_of(*event)};
     case LS_EVENT_HOLDER:
       return HolderSeen{decode_stack(*event)};
     case LS_EVENT_TICK:
-      return Ticked{syscall_name(event->syscall), decode_stack(*event), event->coroutine};
+      return Ticked{syscall_name(event->syscall), decode_stack(*event), event->coroutine,
+                    task_of(*event)};
     default:
       return std::nullopt;
   }
@@ -184,9 +199,14 @@ stalls::LoopAccount decode_slot(const ls_slot& slot) {
   account.busy_ns = to_by_cause(slot.busy_ns);
   account.idle_ns = slot.idle_ns;
   account.startup_ns = slot.startup_ns;
-  std::copy(std::begin(slot.turn_buckets), std::end(slot.turn_buckets),
-            account.turns.buckets.begin());
-  account.turns.sum_ns = slot.turn_sum_ns;
+  for (std::size_t i = 0; i < stalls::kBucketCount; ++i) {
+    account.turns.buckets[i] = slot.turn_buckets[i].count;
+    account.turns.sum_ns += slot.turn_buckets[i].ns;
+    account.turn_time_ns[i] = slot.turn_buckets[i].ns;
+  }
+  std::copy(std::begin(slot.timer_lag_buckets), std::end(slot.timer_lag_buckets),
+            account.timer_lag.buckets.begin());
+  account.timer_lag.sum_ns = slot.timer_lag_sum_ns;
   account.stalls = to_by_cause(slot.stalls);
   account.stall_ns = to_by_cause(slot.stall_ns);
   account.ready_events = slot.ready_events;

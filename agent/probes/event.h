@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <variant>
 
@@ -27,7 +28,8 @@ struct Announced {};
 
 /// A thread of a described process waits on an epoll instance not yet judged.
 struct Candidate {
-  uint64_t question = 0;  ///< its number; a later one of the same thread voids it
+  uint64_t question = 0;  ///< its number; a later one of the same thread voids it; 0: none, waits
+                          ///< with its signature are what it asks about
   int32_t fd = -1;
   uint32_t max_events = 0;
   stacks::RawStack stack;
@@ -47,6 +49,7 @@ struct BlockEnded {
   stacks::RawStack stack;
   uint64_t coroutine = 0;  ///< see stalls::BlockSample
   uint64_t throttled_ns = 0;
+  std::string task;  ///< see stalls::BlockSample
 };
 
 /// The stack of the GIL's holder, for the BlockEnded of the same thread that follows.
@@ -58,6 +61,7 @@ struct Ticked {
   std::string_view syscall;
   stacks::RawStack stack;
   uint64_t coroutine = 0;
+  std::string task;
 };
 
 struct TurnEnded {

@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "probes/hook_try.h"
 #include "probes/syscalls.h"
 
 namespace loopstall::probes {
@@ -264,33 +265,44 @@ Result<AttachedPrograms> attach_step(const Step& step, const ProbeOptions& optio
   return programs;
 }
 
+/// False, and why in the log, where the kernel does not let us.
+bool attach_tracepoint(std::vector<Link>& links, const bpf_program* program,
+                       std::string_view prefix, std::string_view call) {
+  const std::string name = std::string(prefix) + std::string(call);
+  const auto kept =
+      keep(links, bpf_program__attach_tracepoint(program, "syscalls", name.c_str()), name);
+  if (!kept) base::log_warning("{}", kept.error().message);
+  return kept.has_value();
+}
+
 }  // namespace
 
 std::vector<Link> attach_poll_points(AttachedPrograms& programs) {
   std::vector<Link> links;
   if (programs.step != BoundaryHook::tracepoint) return links;
   auto& all = programs.skeleton->progs;
-  const std::pair<bpf_program*, const char*> points[] = {
-      {all.on_poll_enter, "sys_enter_poll"},
-      {all.on_poll_enter, "sys_enter_ppoll"},
-      {all.on_select_enter, "sys_enter_select"},
-      {all.on_select_enter, "sys_enter_pselect6"},
-      {all.on_wait_exit, "sys_exit_poll"},
-      {all.on_wait_exit, "sys_exit_ppoll"},
-      {all.on_wait_exit, "sys_exit_select"},
-      {all.on_wait_exit, "sys_exit_pselect6"},
-      {all.on_wait_exit, "sys_exit_restart_syscall"},
+  // Exits first: a wait of which only the begin is seen would never end. arm64 has
+  // neither poll nor select.
+  const std::pair<bpf_program*, std::string_view> points[] = {
+      {nullptr, "restart_syscall"},      {all.on_poll_enter, "poll"},
+      {all.on_poll_enter, "ppoll"},      {all.on_select_enter, "select"},
+      {all.on_select_enter, "pselect6"},
   };
-  for (const auto& [program, name] : points) {
-    bpf_link* link = bpf_program__attach_tracepoint(program, "syscalls", name);
-    // arm64 has neither poll nor select.
-    if (link == nullptr) {
-      base::log_debug("cannot attach {}: {}", name, reason(errno));
-    } else {
-      links.emplace_back(link);
-    }
+  for (const auto& [enter, call] : points) {
+    const bool sees_exit = attach_tracepoint(links, all.on_wait_exit, "sys_exit_", call);
+    if (sees_exit && enter != nullptr) attach_tracepoint(links, enter, "sys_enter_", call);
   }
   return links;
+}
+
+std::vector<HookTry> try_hooks(const ProbeOptions& options) {
+  libbpf_set_print(keep_libbpf_message);
+  std::vector<HookTry> tries;
+  for (const Step& step : ladder()) {
+    const auto programs = attach_step(step, options);
+    tries.push_back({std::string(step.name), programs ? std::string() : programs.error().message});
+  }
+  return tries;
 }
 
 Result<AttachedPrograms> attach_programs(const ProbeOptions& options) {

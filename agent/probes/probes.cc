@@ -112,11 +112,11 @@ base::Result<std::unique_ptr<Probes>> Probes::attach(const ProbeOptions& options
 
   const auto on_record = [](void* context, void* data, size_t size) {
     auto* self = static_cast<Probes*>(context);
-    const auto event = decode_event({static_cast<const std::byte*>(data), size});
+    auto event = decode_event({static_cast<const std::byte*>(data), size});
     if (!event) {
       ++self->undecodable_;
     } else if (self->sink_ != nullptr) {
-      (*self->sink_)(*event);
+      (*self->sink_)(std::move(*event));
     }
     return 0;
   };
@@ -129,7 +129,7 @@ base::Result<std::unique_ptr<Probes>> Probes::attach(const ProbeOptions& options
   return probes;
 }
 
-void Probes::poll(int timeout_ms, const std::function<void(const Event&)>& sink) {
+void Probes::poll(int timeout_ms, const std::function<void(Event&&)>& sink) {
   sink_ = &sink;
   ring_buffer__poll(loaded_->events.get(), timeout_ms);
   // Most events come without a wake-up.
@@ -174,6 +174,13 @@ bool Probes::describe(const stacks::PythonProcess& process) {
     entry.thread_slot_index_bytes = process.thread_slot.slot_offset;
   } else {
     entry.thread_slot_offset = process.thread_slot.slot_offset;
+  }
+  if (process.tasks) {
+    entry.running_task = process.tasks->running_task;
+    entry.task_name = process.tasks->name;
+    entry.task_coroutine = process.tasks->coroutine;
+    entry.text_type = process.text_type_address;
+    entry.number_type = process.number_type_address;
   }
   const auto pid = static_cast<uint32_t>(process.pid);
   entry.image = ++loaded_->images;
@@ -236,8 +243,10 @@ bool Probes::offer_slot(uint32_t slot, uint32_t generation) {
 }
 
 void Probes::watch_polls(bool watch) {
-  if (loaded_->programs.skeleton->bss->polls_are_watched == watch) return;
-  loaded_->programs.skeleton->bss->polls_are_watched = watch;
+  bool& is_watched = loaded_->programs.skeleton->bss->polls_are_watched;
+  const bool has_failed = watch && loaded_->poll_links.empty();  // or this step needs none
+  if (is_watched == watch && !has_failed) return;
+  is_watched = watch;
   loaded_->poll_links = watch ? attach_poll_points(loaded_->programs) : std::vector<Link>();
   base::log_debug("poll and select are {}", watch ? "hooked" : "no longer hooked");
 }
@@ -252,7 +261,7 @@ void Probes::seed(std::span<const Seed> seeds) {
                         seed.in_turn ? 1u : 0u,
                         static_cast<uint32_t>(seed.cause),
                         seed.runtime,
-                        0,
+                        seed.native ? 1u : 0u,
                         seed.seen_ns};
     bpf_map_update_elem(loaded_->fd(loaded_->maps().seeds), &seed.tid, &entry, BPF_ANY);
   }

@@ -30,6 +30,7 @@ struct Seed {
   stalls::Cause cause = stalls::Cause::other;  ///< of the wait it is in
   uint32_t runtime = 0;                        ///< of the loop; see remember()
   uint64_t seen_ns = 0;
+  bool native = false;  ///< it runs no Python
 };
 
 /// What a verdict is about: a thread's question about the wait that it is in.
@@ -58,7 +59,7 @@ class Probes {
 
   /// Waits for events for at most `timeout_ms` and hands each to `sink`. Discovery ends the wait
   /// at once; the rest is collected when the time is up.
-  void poll(int timeout_ms, const std::function<void(const Event&)>& sink);
+  void poll(int timeout_ms, const std::function<void(Event&&)>& sink);
 
   /// Tells how to walk the stacks of a process. False when a map is full: of processes, or of
   /// layouts of single builds.
@@ -103,7 +104,7 @@ class Probes {
 
   std::unique_ptr<Loaded> loaded_;
   Slots slots_;
-  const std::function<void(const Event&)>* sink_ = nullptr;
+  const std::function<void(Event&&)>* sink_ = nullptr;
   uint64_t undecodable_ = 0;
 };
 

@@ -9,8 +9,6 @@
 namespace loopstall::probes {
 namespace {
 
-constexpr char kKernelBtf[] = "/sys/kernel/btf/vmlinux";
-
 struct Need {
   unsigned capability;
   const char* name;
@@ -24,6 +22,8 @@ constexpr Need kNeeds[] = {
     {CAP_DAC_READ_SEARCH, "CAP_DAC_READ_SEARCH"},
 };
 
+}  // namespace
+
 std::string missing_capabilities() {
   capng_get_caps_process();
   const bool is_admin = capng_have_capability(CAPNG_EFFECTIVE, CAP_SYS_ADMIN) != 0;
@@ -36,8 +36,6 @@ std::string missing_capabilities() {
   }
   return missing;
 }
-
-}  // namespace
 
 base::Result<void> check_requirements(const std::string& btf_path) {
   if (const std::string missing = missing_capabilities(); !missing.empty()) {

@@ -15,7 +15,8 @@ constexpr std::size_t kMaxFinished = 10'000;
 constexpr uint64_t kDelayedDeadlineNs = 1'000'000'000;
 
 stalls::TickSample tick_of(const Sample& sample, stalls::KnownStackPtr stack) {
-  return {sample.block.syscall, std::move(stack), sample.block.cause, sample.block.coroutine};
+  return {sample.block.syscall, std::move(stack), sample.block.cause, sample.block.coroutine,
+          sample.block.task};
 }
 
 // Between two slices it looks at the GIL and sets a flag. A wait of its own is preceded by work.
@@ -58,6 +59,7 @@ void Loop::add_block(const probes::EventOrigin& origin, probes::BlockEnded&& blo
   sample.block = {block.start_ns, block.blocked_ns, block.runqueue_ns, block.weight_ns, block.cause,
                   block.syscall,  block.fd_kind,    nullptr,           block.coroutine};
   sample.block.throttled_ns = block.throttled_ns;
+  sample.block.task = std::move(block.task);
   sample.block.continues = continues_gil_wait(origin, block);
   sample.seen = std::move(seen);
   add(origin, std::move(sample));
@@ -80,6 +82,7 @@ void Loop::add_tick(const probes::EventOrigin& origin, const probes::Ticked& tic
   sample.block.syscall = tick.syscall;
   sample.block.cause = tick.stack.in_gc ? stalls::Cause::gc : stalls::Cause::cpu;
   sample.block.coroutine = tick.coroutine;
+  sample.block.task = tick.task;
   sample.seen = std::move(seen);
   add(origin, std::move(sample));
 }

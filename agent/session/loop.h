@@ -13,6 +13,7 @@
 #include "probes/probes.h"
 #include "session/stack_cache.h"
 #include "session/target.h"
+#include "stalls/account_audit.h"
 #include "stalls/loop_account.h"
 #include "stalls/service_table.h"
 #include "stalls/turn.h"
@@ -21,7 +22,7 @@ namespace loopstall::session {
 
 /// One off-CPU span or tick whose stack may still be without names.
 struct Sample {
-  stalls::BlockSample block;  ///< for a tick only `syscall`, `cause` and `coroutine` are used
+  stalls::BlockSample block;  ///< for a tick only `syscall`, `cause`, `coroutine` and `task`
   bool is_tick = false;
   SeenStackPtr seen;
 };
@@ -52,6 +53,7 @@ class Loop {
   stalls::LoopLedger& ledger() { return ledger_; }
   const stalls::LoopLedger& ledger() const { return ledger_; }
   const stalls::LoopAccount& account() const { return account_; }
+  stalls::AccountAudit& audit() { return audit_; }
 
   void add_block(const probes::EventOrigin& origin, probes::BlockEnded&& block, SeenStackPtr seen);
   void add_tick(const probes::EventOrigin& origin, const probes::Ticked& tick, SeenStackPtr seen);
@@ -111,6 +113,7 @@ class Loop {
   loops::LoopLabels labels_;
   stalls::LoopLedger ledger_;
   stalls::LoopAccount account_;
+  stalls::AccountAudit audit_;
   std::map<uint64_t, std::vector<Sample>> open_turns_;  // by turn number
   std::deque<Sample> unclaimed_;
   std::deque<FinishedTurn> finished_;

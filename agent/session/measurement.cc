@@ -8,6 +8,8 @@
 #include <utility>
 
 #include "base/log.h"
+#include "base/proportion.h"
+#include "session/frame_names.h"
 #include "session/stall_records.h"
 
 namespace loopstall::session {
@@ -35,6 +37,7 @@ constexpr std::size_t kSignatureFrames = 3;
 // Turns in progress that are older than this are shown with where they are.
 constexpr uint64_t kShowStackNs = 20'000'000;
 constexpr uint64_t kLookNs = 40'000'000;
+constexpr uint64_t kCountPoolsNs = 5'000'000'000;
 
 stalls::FunctionLimits limits(const config::Config& config) {
   stalls::FunctionLimits limits;
@@ -45,9 +48,7 @@ stalls::FunctionLimits limits(const config::Config& config) {
 loops::EpollWait describe(const probes::Candidate& candidate, const stalls::KnownStack& known,
                           const Target& target) {
   loops::EpollWait wait;
-  for (const stacks::Frame& frame : known.stack.frames) {
-    wait.stack.push_back({frame.function, frame.path});
-  }
+  wait.stack = frame_names(known.stack);
   wait.max_events = candidate.max_events;
   wait.process_has_uvloop = target.python.uvloop;
   return wait;
@@ -55,19 +56,14 @@ loops::EpollWait describe(const probes::Candidate& candidate, const stalls::Know
 
 }  // namespace
 
-Measurement::Measurement(const config::Config& config, const base::Clock& clock,
-                         const host::Procfs& procfs, probes::Probes& probes, Resolver& resolver,
-                         StallLog* log)
+Measurement::Measurement(const config::Config& config, Outside& outside)
     : config_(config),
-      clock_(clock),
-      procfs_(procfs),
-      probes_(probes),
-      resolver_(resolver),
-      log_(log),
-      stacks_(resolver),
+      outside_(outside),
+      stacks_(outside),
       services_(limits(config), config.max_function_series),
-      generations_(probes.slots().count(), 0) {
-  for (uint32_t slot = probes.slots().count(); slot > 0; --slot) free_slots_.push_back(slot - 1);
+      generations_(outside.slot_count(), 0),
+      first_record_(outside.first_record()) {
+  for (uint32_t slot = outside.slot_count(); slot > 0; --slot) free_slots_.push_back(slot - 1);
   offer_slots();
 }
 
@@ -90,8 +86,8 @@ void Measurement::on(const probes::EventOrigin& origin, const probes::Announced&
   const auto known = processes_.find(origin.pid);
   if (known != processes_.end() && known->second.state == ProcessState::asked) return;
   if (!is_wanted(origin.pid)) {
-    const auto stat = procfs_.stat(static_cast<pid_t>(origin.pid));
-    if (stat) probes_.ignore(static_cast<pid_t>(origin.pid), stat->start_boot_ns);
+    const auto start = outside_.start_of(origin.pid);
+    if (start) outside_.ignore(origin.pid, *start, {});
     return;
   }
   Process process;
@@ -104,11 +100,11 @@ void Measurement::on(const probes::EventOrigin& origin, const probes::Announced&
   }
   processes_[origin.pid] = std::move(process);
   ++inspections_;
-  resolver_.inspect(origin.pid);
+  outside_.inspect(origin.pid);
 }
 
 void Measurement::on(Inspected&& inspected) {
-  --inspections_;
+  if (inspected.awaited) --inspections_;
   learn(inspected);
   // A thread that waits already, and perhaps for long, asks only at its next wait.
   seed(inspected.loops);
@@ -116,10 +112,9 @@ void Measurement::on(Inspected&& inspected) {
 
 void Measurement::learn(const Inspected& inspected) {
   Process& process = processes_[inspected.pid];
-  const auto pid = static_cast<pid_t>(inspected.pid);
   process.is_looked_at_again = false;
   if (inspected.target) {
-    if (!probes_.describe((*inspected.target)->python)) {
+    if (!outside_.describe((*inspected.target)->python)) {
       refuse(inspected, "too_many_layouts", false);
       return;
     }
@@ -132,7 +127,7 @@ void Measurement::learn(const Inspected& inspected) {
   if (inspected.start_boot_ns == 0 || inspected.target.error() == Refusal::process_gone ||
       inspected.target.error() == Refusal::not_initialised) {
     processes_.erase(inspected.pid);  // it is announced again if it still lives
-    probes_.forget(pid);
+    outside_.forget_process(inspected.pid);
     return;
   }
   // It was looked at again: a momentary failure says nothing of what is known.
@@ -162,21 +157,18 @@ void Measurement::refuse(const Inspected& inspected, const std::string& reason, 
   process.refusal = reason;
   static const auto page_bytes = static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
   const uint64_t delay_ns = kLookAgainNs << std::min(process.looks, kMaxLookDoublings);
-  probes_.ignore(static_cast<pid_t>(inspected.pid), inspected.start_boot_ns,
-                 {inspected.code_bytes / page_bytes, clock_.monotonic_ns() + delay_ns});
+  outside_.ignore(inspected.pid, inspected.start_boot_ns,
+                  {inspected.code_bytes / page_bytes, outside_.monotonic_ns() + delay_ns});
   drop_if_replaced(inspected);
 }
 
 /// The hooks forget a process at its end or exec, but only one that they were told of: what ended
 /// or was replaced while it was inspected must not stay.
 void Measurement::drop_if_replaced(const Inspected& inspected) {
-  const auto pid = static_cast<pid_t>(inspected.pid);
-  const auto stat = procfs_.stat(pid);
-  // A process that ends still has its start time.
-  const bool is_same = stat && !stat->ending && stat->start_boot_ns == inspected.start_boot_ns &&
-                       procfs_.exe(pid).value_or(std::string()) == inspected.exe;
+  const bool is_same = outside_.start_of(inspected.pid) == inspected.start_boot_ns &&
+                       outside_.executable_of(inspected.pid) == inspected.exe;
   if (is_same) return;
-  probes_.forget(pid);
+  outside_.forget_process(inspected.pid);
   drop_process(inspected.pid);
   forget_names(inspected.pid);
 }
@@ -185,13 +177,13 @@ void Measurement::drop_process(uint32_t pid) {
   processes_.erase(pid);
   std::erase_if(questions_, [&](const Question& question) { return question.origin.pid == pid; });
   for (auto& [slot, loop] : loops_) {
-    if (loop->pid() == pid) loop->mark_ended(clock_.monotonic_ns());
+    if (loop->pid() == pid) loop->mark_ended(outside_.monotonic_ns());
   }
 }
 
 void Measurement::forget_names(uint32_t pid) {
   stacks_.forget(pid);
-  resolver_.forget(pid);
+  outside_.forget_names(pid);
 }
 
 /// Its memory is gone, but what was read of it names the last stacks of its loops.
@@ -205,17 +197,16 @@ void Measurement::bury_process(uint32_t pid) {
 void Measurement::sweep_processes() {
   std::vector<uint32_t> gone;
   for (auto& [pid, process] : processes_) {
-    const auto stat = procfs_.stat(static_cast<pid_t>(pid));
-    if (!stat || stat->ending) {
+    if (!outside_.start_of(pid)) {
       gone.push_back(pid);
     } else if (!process.is_looked_at_again && lacks_loop(pid)) {
       process.is_looked_at_again = true;
       ++inspections_;
-      resolver_.inspect(pid);
+      outside_.inspect(pid);
     }
   }
   for (const uint32_t pid : gone) {
-    probes_.forget(static_cast<pid_t>(pid));
+    outside_.forget_process(pid);
     bury_process(pid);
   }
   stop_watching_polls();
@@ -223,11 +214,11 @@ void Measurement::sweep_processes() {
 
 /// poll and select are common, and their hooks cost each call something.
 void Measurement::stop_watching_polls() {
-  const uint64_t now_ns = clock_.monotonic_ns();
+  const uint64_t now_ns = outside_.monotonic_ns();
   const bool is_used =
       std::any_of(loops_.begin(), loops_.end(), [](const auto& l) { return l.second->polls(); });
   if (is_used) polls_seen_ns_ = now_ns;
-  if (now_ns - polls_seen_ns_ > kPollsWantedNs) probes_.watch_polls(false);
+  if (now_ns - polls_seen_ns_ > kPollsWantedNs) outside_.watch_polls(false);
 }
 
 void Measurement::on(const probes::EventOrigin& origin, const probes::ProcessExited&) {
@@ -238,7 +229,7 @@ void Measurement::on(const probes::EventOrigin& origin, const probes::ProcessExe
   drop_process(origin.pid);
   forget_names(origin.pid);
   if (young_.size() < kMaxYoung && is_wanted(origin.pid)) {
-    young_[origin.pid] = {clock_.monotonic_ns() + kFirstLookNs, 0};
+    young_[origin.pid] = {outside_.monotonic_ns() + kFirstLookNs, 0};
   }
 }
 
@@ -253,7 +244,7 @@ bool Measurement::lacks_loop(uint32_t pid) const {
 /// Looks at programs that have just been started, so that a loop is known at its first wait: what
 /// it imports comes right after. What is no Python yet may be one at the next look.
 void Measurement::look_at_young() {
-  const uint64_t now_ns = clock_.monotonic_ns();
+  const uint64_t now_ns = outside_.monotonic_ns();
   for (auto next = young_.begin(); next != young_.end();) {
     const auto entry = next++;
     auto& [pid, young] = *entry;
@@ -265,7 +256,7 @@ void Measurement::look_at_young() {
     if (is_wanting) {
       if (!is_known) processes_[pid] = Process{};
       ++inspections_;
-      resolver_.inspect(pid);
+      outside_.inspect(pid);
       young.look_ns = now_ns + (kFirstLookNs << (2 * ++young.looks));
     }
     if (!is_wanting || young.looks >= kLooks) young_.erase(entry);
@@ -277,14 +268,18 @@ void Measurement::look_at_young() {
 void Measurement::on(const probes::EventOrigin& origin, const probes::Candidate& candidate) {
   const auto process = processes_.find(origin.pid);
   if (process == processes_.end() || process->second.target == nullptr) return;
-  // It may have imported uvloop since it was inspected; the answer comes before the stack's names.
-  if (candidate.max_events == loops::kLibuvMaxEvents && !process->second.target->python.uvloop) {
+  // What it imported since it was inspected; the answer comes before the stack's names.
+  const stacks::PythonProcess& python = process->second.target->python;
+  const bool may_have_uvloop = candidate.max_events == loops::kLibuvMaxEvents && !python.uvloop;
+  const bool may_have_tasks = stacks::has_task_names(python.version) && !python.tasks;
+  if (may_have_uvloop || (may_have_tasks && !process->second.has_sought_tasks)) {
+    process->second.has_sought_tasks = true;
     ++inspections_;
-    resolver_.inspect(origin.pid);
+    outside_.inspect(origin.pid);
   }
   stacks::RawStack raw = candidate.stack;
   questions_.push_back(
-      {origin, candidate, stacks_.intern(origin.pid, std::move(raw), clock_.monotonic_ns())});
+      {origin, candidate, stacks_.intern(origin.pid, std::move(raw), outside_.monotonic_ns())});
   judge_known_waits();
 }
 
@@ -306,30 +301,36 @@ void Measurement::judge(const Question& question) {
   const TargetPtr& target = process->second.target;
   const probes::WaitIdentity wait{question.origin.pid, question.origin.tid,
                                   question.candidate.question};
-  // It asked twice, and took the first answer.
-  if (Loop* known = find(wait); known != nullptr && known->wait() == wait) return;
-  drop_unanswered(wait);
+  const bool asks_for_thread = wait.question != 0;
+  if (asks_for_thread) {
+    // It asked twice, and took the first answer.
+    if (Loop* known = find(wait); known != nullptr && known->wait() == wait) return;
+    drop_unanswered(wait);
+  }
   const loops::EpollWait described = describe(question.candidate, *question.seen->known, *target);
   const loops::RuntimeKind kind = loops::judge_epoll_wait(described);
   const bool is_home = kind != loops::RuntimeKind::none;
-  if (loops::is_decided_by(described, kSignatureFrames)) {
-    probes_.remember(wait.pid, question.candidate.signature,
-                     is_home ? std::optional(static_cast<uint32_t>(kind)) : std::nullopt);
-  } else if (question.candidate.polls) {
-    // Its home wait cannot be told from others.
-    probes_.refuse(wait);
+  if (!is_home && loops::is_undecidable(described)) {
+    stacks_.forget(wait.pid);  // unanswered, it asks again, and is read again
     return;
   }
-  if (!is_home) {
-    probes_.refuse(wait);
+  const bool is_decided = loops::is_decided_by(described, kSignatureFrames);
+  if (is_decided) {
+    outside_.remember(wait.pid, question.candidate.signature,
+                      is_home ? std::optional(static_cast<uint32_t>(kind)) : std::nullopt);
+  }
+  if (!asks_for_thread) return;
+  // A poll is known by its signature: one that is not decided cannot be told from others.
+  if (!is_home || (question.candidate.polls && !is_decided)) {
+    outside_.refuse(wait);
     return;
   }
   Loop* loop = open_loop(wait, target, kind);
   if (loop == nullptr) return;
   loop->set_polls(question.candidate.polls);
-  probes_.slots().prepare(loop->slot(), loop->generation(), question.origin.time_ns);
-  if (!probes_.accept(wait, loop->slot(), loop->generation(), static_cast<uint32_t>(kind))) {
-    loop->mark_ended(clock_.monotonic_ns());
+  outside_.prepare_slot(loop->slot(), loop->generation(), question.origin.time_ns);
+  if (!outside_.accept(wait, loop->slot(), loop->generation(), static_cast<uint32_t>(kind))) {
+    loop->mark_ended(outside_.monotonic_ns());
     return;
   }
   base::log_debug("{} loop of {} on tid {}", loop->labels().runtime,
@@ -339,8 +340,8 @@ void Measurement::judge(const Question& question) {
 /// The thread asks about another wait, so it never fetched the answer to what it asked before.
 void Measurement::drop_unanswered(const probes::WaitIdentity& wait) {
   if (Loop* loop = find(wait)) {
-    probes_.withdraw(loop->wait());
-    loop->mark_ended(clock_.monotonic_ns());
+    outside_.withdraw(loop->wait());
+    loop->mark_ended(outside_.monotonic_ns());
   }
 }
 
@@ -358,7 +359,7 @@ Loop* Measurement::open_loop(const probes::WaitIdentity& wait, const TargetPtr& 
                              loops::RuntimeKind kind) {
   if (free_slots_.empty()) {
     if (slots_exhausted_++ == 0) {
-      base::log_warning("more than {} loops: raise --max-loops", probes_.slots().count());
+      base::log_warning("more than {} loops: raise --max-loops", config_.max_loops);
     }
     return nullptr;
   }
@@ -382,8 +383,8 @@ void Measurement::offer_slots() {
   while (spares_.size() < kSpareSlots && free_slots_.size() > kSpareSlots) {
     const uint32_t slot = free_slots_.back();
     const uint32_t generation = ++generations_[slot];
-    probes_.slots().prepare(slot, generation, clock_.monotonic_ns());
-    if (!probes_.offer_slot(slot, generation)) return;
+    outside_.prepare_slot(slot, generation, outside_.monotonic_ns());
+    if (!outside_.offer_slot(slot, generation)) return;
     free_slots_.pop_back();
     spares_[slot] = generation;
   }
@@ -391,13 +392,13 @@ void Measurement::offer_slots() {
 
 void Measurement::release(uint32_t slot) {
   Loop& loop = *loops_.at(slot);
-  if (loop.account().activity == stalls::LoopActivity::ended && !probes_.slots().retire(slot)) {
+  if (loop.account().activity == stalls::LoopActivity::ended && !outside_.retire_slot(slot)) {
     loop.revive();  // LoopBegan is on its way
     return;
   }
-  probes_.withdraw(loops_.at(slot)->wait());
+  outside_.withdraw(loops_.at(slot)->wait());
   loops_.erase(slot);
-  probes_.slots().release(slot);
+  outside_.release_slot(slot);
   free_slots_.insert(free_slots_.begin(), slot);
   offer_slots();
 }
@@ -412,7 +413,7 @@ void Measurement::on(const probes::EventOrigin& origin, const probes::LoopEnded&
   Loop* loop = find(origin);
   if (loop == nullptr) return;
   loop->finish_last_turn(origin, ended);
-  loop->mark_ended(clock_.monotonic_ns());
+  loop->mark_ended(outside_.monotonic_ns());
 }
 
 void Measurement::on(const probes::EventOrigin& origin, const probes::LoopBegan& began) {
@@ -427,7 +428,7 @@ void Measurement::on(const probes::EventOrigin& origin, const probes::LoopBegan&
   offer_slots();
   const auto process = processes_.find(origin.pid);
   if (process == processes_.end() || process->second.target == nullptr) {
-    probes_.slots().release(origin.slot);
+    outside_.release_slot(origin.slot);
     free_slots_.insert(free_slots_.begin(), origin.slot);
     return;
   }
@@ -437,13 +438,7 @@ void Measurement::on(const probes::EventOrigin& origin, const probes::LoopBegan&
       ->set_polls(began.polls);
 }
 
-void Measurement::on(Scanned&& scanned) {
-  for (const Inspected& inspected : scanned.processes) {
-    learn(inspected);
-    seed(inspected.loops);
-  }
-  scanned_ = true;
-}
+void Measurement::on(Scanned&&) { scanned_ = true; }
 
 void Measurement::seed(const std::vector<SightedLoop>& sighted) {
   std::vector<probes::Seed> seeds;
@@ -457,16 +452,16 @@ void Measurement::seed(const std::vector<SightedLoop>& sighted) {
     if (asks) continue;
     // One inside a turn may wait in poll or select: without their hooks its turn would never end.
     if (sight.polls || (!sight.in_home_wait && sight.home_fd < 0)) {
-      polls_seen_ns_ = clock_.monotonic_ns();
-      probes_.watch_polls(true);
+      polls_seen_ns_ = outside_.monotonic_ns();
+      outside_.watch_polls(true);
     }
     if (sight.polls) continue;  // it asks at its next wait
     Loop* loop = open_loop({sight.pid, sight.tid, 0}, process->second.target, sight.kind);
     if (loop == nullptr) break;
     if (sight.in_home_wait) {
-      probes_.slots().prepare(loop->slot(), loop->generation(), sight.seen_ns);
+      outside_.prepare_slot(loop->slot(), loop->generation(), sight.seen_ns);
     } else {
-      probes_.slots().prepare_in_turn(loop->slot(), loop->generation(), sight.seen_ns, sight.cause);
+      outside_.prepare_slot_in_turn(loop->slot(), loop->generation(), sight.seen_ns, sight.cause);
       auto seen = std::make_shared<SeenStack>();
       seen->known = sight.stack;
       loop->see_in_turn(1, std::move(seen));
@@ -475,7 +470,33 @@ void Measurement::seed(const std::vector<SightedLoop>& sighted) {
                      !sight.in_home_wait, sight.cause, static_cast<uint32_t>(sight.kind),
                      sight.seen_ns});
   }
-  probes_.seed(seeds);
+  outside_.seed(seeds);
+}
+
+// ---- the agent's own loop ---------------------------------------------------------------------
+
+void Measurement::watch_canary() {
+  if (free_slots_.empty()) return;
+  const uint32_t slot = free_slots_.back();
+  if (!outside_.seed_canary(slot, generations_[slot] + 1)) return;
+  ++generations_[slot];
+  free_slots_.pop_back();
+  canary_slot_ = slot;
+}
+
+/// It puts a hold down before it enters the wait that reports it.
+void Measurement::take_canary_holds() {
+  for (const CanaryHold& hold : outside_.take_canary_holds()) canary_book_.add(hold);
+}
+
+void Measurement::settle_canary(uint64_t now_ns) {
+  if (!canary_slot_) return;
+  take_canary_holds();
+  const uint64_t missed = canary_book_.counts().missed;
+  canary_book_.settle(now_ns);
+  if (canary_book_.counts().missed == missed) return;
+  base::log_warning(
+      "a stall that the agent made in a loop of its own was not reported: it may miss others too");
 }
 
 // ---- samples and turns ------------------------------------------------------------------------
@@ -483,7 +504,7 @@ void Measurement::seed(const std::vector<SightedLoop>& sighted) {
 void Measurement::on(const probes::EventOrigin& origin, const probes::BlockEnded& block) {
   Loop* loop = find(origin);
   if (loop == nullptr) return;
-  const uint64_t now_ns = clock_.monotonic_ns();
+  const uint64_t now_ns = outside_.monotonic_ns();
   SeenStackPtr seen = loop->take_holder();
   if (block.cause != stalls::Cause::gil) {
     stacks::RawStack raw = block.stack;
@@ -502,18 +523,22 @@ void Measurement::on(const probes::EventOrigin& origin, const probes::HolderSeen
   Loop* loop = find(origin);
   if (loop == nullptr) return;
   stacks::RawStack raw = holder.stack;
-  loop->set_holder(stacks_.intern(origin.pid, std::move(raw), clock_.monotonic_ns()));
+  loop->set_holder(stacks_.intern(origin.pid, std::move(raw), outside_.monotonic_ns()));
 }
 
 void Measurement::on(const probes::EventOrigin& origin, const probes::Ticked& tick) {
   Loop* loop = find(origin);
   if (loop == nullptr) return;
   stacks::RawStack raw = tick.stack;
-  loop->add_tick(origin, tick, stacks_.intern(origin.pid, std::move(raw), clock_.monotonic_ns()));
+  loop->add_tick(origin, tick, stacks_.intern(origin.pid, std::move(raw), outside_.monotonic_ns()));
 }
 
 void Measurement::on(const probes::EventOrigin& origin, const probes::TurnEnded& ended) {
   if (Loop* loop = find(origin)) loop->finish_turn(origin, ended);
+  if (origin.slot == canary_slot_) {
+    take_canary_holds();
+    canary_book_.see(origin, ended);
+  }
 }
 
 void Measurement::on(const probes::EventOrigin& origin, const probes::EventsDelayed& delayed) {
@@ -528,9 +553,10 @@ void Measurement::on(Resolved&& resolved) {
 }
 
 void Measurement::advance() {
-  const uint64_t now_ns = clock_.monotonic_ns();
+  const uint64_t now_ns = outside_.monotonic_ns();
   look_at_young();
   look_into_turns(now_ns);
+  count_pools(now_ns);
   resolver_timeouts_ += stacks_.expire(now_ns);
   judge_known_waits();
   for (auto& [slot, loop] : loops_) {
@@ -545,9 +571,14 @@ void Measurement::finish(Loop& loop, const FinishedTurn& finished) {
   const std::vector<stalls::Hold> holds = stalls::attribute_turn(turn);
   if (turn.serving) {
     stalls::FunctionTable& functions = loop.ledger().service().functions();
+    const uint64_t delayed = finished.delayed_events.value_or(0);
     for (const stalls::Hold& hold : holds) {
       functions.observe_hold(hold, advice_of(hold), finished.end_ns);
+      if (const uint64_t harm_ns = stalls::harm_ns(hold.hold_ns, delayed)) {
+        functions.observe_harm(hold, harm_ns, finished.end_ns);
+      }
     }
+    functions.observe_turn(holds, turn.duration_ns());
   }
   if (turn.death && turn.serving && !holds.empty()) {
     loop.ledger().service().functions().observe_death(holds.front(), finished.end_ns);
@@ -558,29 +589,31 @@ void Measurement::finish(Loop& loop, const FinishedTurn& finished) {
 void Measurement::record_stall(const Loop& loop, const FinishedTurn& finished,
                                const stalls::Turn& turn, const std::vector<stalls::Hold>& holds) {
   stalls::StallRecord record = make_stall_record(turn, holds);
-  record.id = stall_id(++record_count_);
-  record.start_wall_ns = clock_.wall_ns() - (clock_.monotonic_ns() - turn.start_ns);
+  record.id = stall_id(first_record_ + ++record_count_);
+  record.start_wall_ns = outside_.wall_ns() - (outside_.monotonic_ns() - turn.start_ns);
   record.pid = loop.pid();
   record.tid = loop.tid();
   record.labels = loop.labels();
   record.delayed_events = finished.delayed_events.value_or(0);
+  record.harm_ns = stalls::harm_ns(record.duration_ns, record.delayed_events);
   auto shared = std::make_shared<const stalls::StallRecord>(std::move(record));
   records_.push_front(shared);
   if (records_.size() > kMaxRecords) records_.pop_back();
-  if (log_ != nullptr) log_->write(std::move(shared));
+  outside_.log(std::move(shared));
 }
 
 // ---- accounts ---------------------------------------------------------------------------------
 
 void Measurement::read_accounts() {
-  const uint64_t now_ns = clock_.monotonic_ns();
+  const uint64_t now_ns = outside_.monotonic_ns();
   std::vector<uint32_t> over;
   for (auto& [slot, loop] : loops_) {
-    auto account = probes_.slots().read(slot);
+    auto account = outside_.read_slot(slot);
     if (!account) {
       ++torn_readings_;
     } else if (account->generation == loop->generation()) {
       loop->update(std::move(*account), now_ns);
+      if (!loop->audit().has_begun()) audit(*loop);
       // Its last event may have been lost with a full ring, or it ended before it was a loop.
       if (loop->account().activity == stalls::LoopActivity::ended || is_stillborn(*loop, now_ns)) {
         loop->mark_ended(now_ns);
@@ -600,6 +633,23 @@ void Measurement::read_accounts() {
   std::set<const stalls::Service*> in_use;
   for (const auto& [slot, loop] : loops_) in_use.insert(&loop->ledger().service());
   services_.expire(in_use, now_ns);
+  settle_canary(now_ns);
+}
+
+void Measurement::audit() {
+  std::optional<double> worst;
+  for (auto& [slot, loop] : loops_) {
+    if (const auto error = audit(*loop)) worst = std::max(worst.value_or(0), *error);
+  }
+  if (worst) account_error_ratio_ = worst;
+}
+
+std::optional<double> Measurement::audit(Loop& loop) {
+  if (loop.has_ended()) return std::nullopt;
+  const auto reading = outside_.read_for_audit(loop.slot(), loop.pid(), loop.tid());
+  if (!reading || reading->account.generation != loop.generation()) return std::nullopt;
+  return loop.audit().compare(stalls::carried_on(reading->account, reading->now_ns), reading->book,
+                              reading->now_ns);
 }
 
 /// Its thread died before it fetched the answer that it is a loop's: nothing will end it.
@@ -608,7 +658,7 @@ bool Measurement::is_stillborn(const Loop& loop, uint64_t now_ns) const {
   const bool is_untouched =
       account.activity == stalls::LoopActivity::idle && account.accounted_ns == account.birth_ns;
   if (!is_untouched || now_ns - account.birth_ns < kUntouchedNs) return false;
-  return !procfs_.thread_comm(static_cast<pid_t>(loop.pid()), static_cast<pid_t>(loop.tid()));
+  return !outside_.has_thread(loop.pid(), loop.tid());
 }
 
 /// Reads, and asks for the names of, where long turns wait: while they hang they make no event, and
@@ -618,8 +668,8 @@ void Measurement::look_into_turns(uint64_t now_ns) {
   looked_ns_ = now_ns;
   for (auto& [slot, loop] : loops_) {
     if (loop->has_ended()) continue;
-    auto span = probes_.slots().open_span(slot, loop->generation(), now_ns - kShowStackNs,
-                                          loop->open_span_since_ns());
+    auto span = outside_.open_span(slot, loop->generation(), now_ns - kShowStackNs,
+                                   loop->open_span_since_ns());
     if (!span) continue;
     const bool is_gil = span->cause == stalls::Cause::gil;
     const bool is_bare = span->stack.frames.empty();
@@ -629,6 +679,34 @@ void Measurement::look_into_turns(uint64_t now_ns) {
             : stacks_.intern(loop->pid(), std::move(span->stack), now_ns);
     if (!is_bare) loop->see_in_turn(span->turn_number, seen);
     loop->see_open_span(span->since_ns, is_gil ? nullptr : std::move(seen));
+  }
+}
+
+bool Measurement::has_live_loop(uint32_t pid) const {
+  return std::any_of(loops_.begin(), loops_.end(), [&](const auto& entry) {
+    return entry.second->pid() == pid && !entry.second->has_ended();
+  });
+}
+
+/// One round at a time.
+void Measurement::count_pools(uint64_t now_ns) {
+  if (pools_asked_ > 0 || now_ns - pools_counted_ns_ < kCountPoolsNs) return;
+  pools_counted_ns_ = now_ns;
+  std::erase_if(pools_, [&](const auto& pool) { return !has_live_loop(pool.first); });
+  std::set<uint32_t> pids;
+  for (const auto& [slot, loop] : loops_) {
+    if (!loop->has_ended()) pids.insert(loop->pid());
+  }
+  for (const uint32_t pid : pids) outside_.count_pool(pid);
+  pools_asked_ = pids.size();
+}
+
+void Measurement::on(PoolCounted&& counted) {
+  --pools_asked_;
+  if (!counted.threads) {
+    pools_.erase(counted.pid);
+  } else if (has_live_loop(counted.pid)) {
+    pools_[counted.pid] = *counted.threads;
   }
 }
 
@@ -660,10 +738,7 @@ std::vector<stalls::TargetCount> Measurement::count_targets() const {
       case ProcessState::asked:
         break;
       case ProcessState::measured: {
-        const bool has_loop = std::any_of(loops_.begin(), loops_.end(), [&](const auto& entry) {
-          return entry.second->pid() == pid && !entry.second->has_ended();
-        });
-        ++counts[{process.target->runtime, has_loop ? "measured" : "no_loop"}];
+        ++counts[{process.target->runtime, has_live_loop(pid) ? "measured" : "no_loop"}];
         break;
       }
       case ProcessState::ignored:
@@ -683,10 +758,10 @@ std::vector<stalls::TargetCount> Measurement::count_targets() const {
 
 stalls::AgentHealth Measurement::health() const {
   stalls::AgentHealth health;
-  probes::Probes::Health kernel = probes_.health();
+  probes::Probes::Health kernel = outside_.kernel_health();
   health.ready = scanned_;
   if (!scanned_) health.not_ready.push_back("the first scan of the processes is not done yet");
-  health.hooks = probes_.hooks();
+  health.hooks = outside_.hooks();
   health.targets = count_targets();
   health.events_lost = std::move(kernel.events_lost);
   health.events_lost.push_back({"no_free_slot", slots_exhausted_});
@@ -700,20 +775,23 @@ stalls::AgentHealth Measurement::health() const {
     health.stack_errors.push_back({key.first, key.second, count});
   }
   health.programs = std::move(kernel.programs);
+  health.account_error_ratio = account_error_ratio_;
+  health.canary = canary_book_.counts();
   health.series_folded = services_.series_folded();
-  health.stall_records_suppressed = log_ == nullptr ? 0 : log_->suppressed();
+  health.stall_records_suppressed = outside_.suppressed_records();
   return health;
 }
 
 stalls::Snapshot Measurement::snapshot() const {
   stalls::Snapshot snapshot;
-  snapshot.monotonic_ns = clock_.monotonic_ns();
-  snapshot.wall_ns = clock_.wall_ns();
+  snapshot.monotonic_ns = outside_.monotonic_ns();
+  snapshot.wall_ns = outside_.wall_ns();
   std::map<const stalls::Service*, std::size_t> places;
   for (const auto& [labels, service] : services_.all()) {
     places[service.get()] = snapshot.services.size();
     snapshot.services.push_back(service->snapshot());
   }
+  std::map<uint32_t, stalls::PoolThreads> pools = pools_;
   std::vector<uint64_t> busy(snapshot.services.size()), life(snapshot.services.size());
   for (const auto& [slot, loop] : loops_) {
     if (loop->has_ended()) continue;
@@ -721,15 +799,16 @@ stalls::Snapshot Measurement::snapshot() const {
     const std::size_t place = places.at(&ledger.service());
     stalls::ServiceSnapshot& service = snapshot.services[place];
     service.loops.push_back(state_of(*loop));
+    if (const auto pool = pools.extract(loop->pid())) {  // once, however many loops it has
+      service.pool.busy += pool.mapped().busy;
+      service.pool.idle += pool.mapped().idle;
+    }
     service.utilization_max = std::max(service.utilization_max, ledger.utilization().ratio());
     busy[place] += ledger.utilization().busy_ns();
     life[place] += ledger.utilization().life_ns();
   }
   for (std::size_t i = 0; i < snapshot.services.size(); ++i) {
-    if (life[i] != 0) {
-      snapshot.services[i].utilization =
-          static_cast<double>(busy[i]) / static_cast<double>(life[i]);
-    }
+    snapshot.services[i].utilization = base::share(busy[i], life[i]);
   }
   snapshot.health = health();
   snapshot.stalls.assign(records_.begin(), records_.end());

@@ -9,13 +9,13 @@
 #include <unordered_map>
 #include <vector>
 
-#include "base/clock.h"
 #include "config/config.h"
 #include "probes/probes.h"
+#include "session/canary_book.h"
 #include "session/loop.h"
+#include "session/outside.h"
 #include "session/resolver.h"
 #include "session/stack_cache.h"
-#include "session/stall_log.h"
 #include "stalls/service_table.h"
 #include "stalls/snapshot.h"
 
@@ -24,9 +24,8 @@ namespace loopstall::session {
 /// The domain's state and what each event does to it. Owned by the session's thread.
 class Measurement {
  public:
-  /// All references must outlive it; `log` may be null.
-  Measurement(const config::Config& config, const base::Clock& clock, const host::Procfs& procfs,
-              probes::Probes& probes, Resolver& resolver, StallLog* log);
+  /// Both must outlive it.
+  Measurement(const config::Config& config, Outside& outside);
 
   void handle(const probes::Event& event);
   void handle(ResolverResult&& result);
@@ -39,6 +38,10 @@ class Measurement {
   bool is_discovering() const { return inspections_ > 0 || !questions_.empty(); }
   /// Forgets processes whose end was lost with a full ring. Call it once a minute.
   void sweep_processes();
+  /// Measures the agent's own loop too, of which only its health is shown.
+  void watch_canary();
+  /// Compares each loop's account with the scheduler's book. Call it once a minute.
+  void audit();
 
  private:
   enum class ProcessState : uint8_t { asked, measured, ignored, refused };
@@ -47,6 +50,7 @@ class Measurement {
     std::string refusal;              // its token
     int looks = 0;                    // before this one
     bool is_looked_at_again = false;  // because it has no loop; not answered yet
+    bool has_sought_tasks = false;    // since it asked about a wait: asyncio is imported by then
     TargetPtr target;
   };
   struct Young {  // a program that was just started
@@ -75,7 +79,8 @@ class Measurement {
   void refuse(const Inspected& inspected, const std::string& reason, bool is_other);
   void drop_if_replaced(const Inspected& inspected);
   void on(Resolved&& resolved);
-  void on(Scanned&& scanned);
+  void on(Scanned&&);
+  void on(PoolCounted&& counted);
 
   bool is_wanted(uint32_t pid) const;
   bool lacks_loop(uint32_t pid) const;
@@ -100,6 +105,11 @@ class Measurement {
   void record_stall(const Loop& loop, const FinishedTurn& finished, const stalls::Turn& turn,
                     const std::vector<stalls::Hold>& holds);
   void look_into_turns(uint64_t now_ns);
+  void count_pools(uint64_t now_ns);
+  bool has_live_loop(uint32_t pid) const;
+  std::optional<double> audit(Loop& loop);
+  void take_canary_holds();
+  void settle_canary(uint64_t now_ns);
   bool is_stillborn(const Loop& loop, uint64_t now_ns) const;
   void release(uint32_t slot);
   std::vector<stalls::TargetCount> count_targets() const;
@@ -107,11 +117,7 @@ class Measurement {
   stalls::AgentHealth health() const;
 
   const config::Config& config_;
-  const base::Clock& clock_;
-  const host::Procfs& procfs_;
-  probes::Probes& probes_;
-  Resolver& resolver_;
-  StallLog* log_;
+  Outside& outside_;
   StackCache stacks_;
   stalls::ServiceTable services_;
   std::map<uint32_t, Process> processes_;
@@ -124,13 +130,20 @@ class Measurement {
   std::deque<std::shared_ptr<const stalls::StallRecord>> records_;        // newest first
   std::map<std::pair<std::string, std::string>, uint64_t> frame_errors_;  // runtime, reason
   uint64_t polls_seen_ns_ = 0;  // when a loop that waits in poll or select was last known
+  std::optional<uint32_t> canary_slot_;
+  CanaryBook canary_book_;
+  std::optional<double> account_error_ratio_;
   uint64_t slots_exhausted_ = 0;
   uint64_t torn_readings_ = 0;
   uint64_t dropped_ = 0;
   uint64_t resolver_timeouts_ = 0;
+  uint64_t first_record_;
   uint64_t record_count_ = 0;
-  uint64_t inspections_ = 0;  // requests to the resolver without an answer yet
-  uint64_t looked_ns_ = 0;    // when it last looked where long turns are
+  uint64_t inspections_ = 0;                       // requests to the resolver without an answer yet
+  std::map<uint32_t, stalls::PoolThreads> pools_;  // by process, as last counted
+  uint64_t pools_asked_ = 0;                       // requests without an answer yet
+  uint64_t pools_counted_ns_ = 0;
+  uint64_t looked_ns_ = 0;  // when it last looked where long turns are
   bool scanned_ = false;
 };
 

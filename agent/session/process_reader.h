@@ -16,7 +16,7 @@
 namespace loopstall::session {
 
 /// Reads one process: turns its raw stacks into named ones. Slow (files, foreign memory): for the
-/// resolver's thread.
+/// resolver's threads.
 class ProcessReader {
  public:
   ProcessReader(const host::Procfs& procfs, TargetPtr target,

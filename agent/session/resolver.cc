@@ -4,10 +4,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
+#include <mutex>
 #include <set>
 #include <unordered_map>
 #include <utility>
 
+#include "session/pool_count.h"
 #include "session/process_reader.h"
 #include "session/sighting.h"
 
@@ -15,28 +18,42 @@ namespace loopstall::session {
 namespace {
 
 constexpr std::size_t kMaxRequests = 20'000;
+constexpr std::size_t kMaxRequestsOfProcess = 4'000;
 constexpr std::size_t kMaxReaders = 4'096;
+constexpr uint64_t kHangsNs = 2'000'000'000;
+
+using ReaderPtr = std::shared_ptr<ProcessReader>;
+
+/// Who it is, without its files.
+Inspected identify(const host::Procfs& procfs, uint32_t id, stacks::PythonRefusal refusal) {
+  const auto pid = static_cast<pid_t>(id);
+  Inspected inspected;
+  inspected.pid = id;
+  inspected.target = tl::unexpected(refusal);
+  const auto stat = procfs.stat(pid);
+  if (!stat) return inspected;
+  inspected.start_boot_ns = stat->start_boot_ns;
+  inspected.exe = procfs.exe(pid).value_or(std::string());
+  inspected.code_bytes = procfs.status(pid).value_or(host::ProcessStatus()).code_bytes;
+  return inspected;
+}
 
 }  // namespace
 
-/// The resolver's thread's own state.
-class Resolver::Worker {
+/// The reads themselves. Thread-safe, but one process is one thread's at a time.
+class Resolver::Workshop {
  public:
-  Worker(const host::Procfs& procfs, const base::Clock& clock, ResolverOptions options)
-      : procfs_(procfs),
+  Workshop(host::Procfs procfs, const base::Clock& clock, ResolverOptions options)
+      : procfs_(std::move(procfs)),
         clock_(clock),
-        options_(std::move(options)),
-        transparent_(options_.transparent_functions.begin(), options_.transparent_functions.end()),
-        inspector_(procfs) {}
+        application_packages_(std::move(options.application_packages)),
+        transparent_(options.transparent_functions.begin(), options.transparent_functions.end()),
+        inspector_(procfs_) {}
 
   Inspected inspect(uint32_t id) {
     const auto pid = static_cast<pid_t>(id);
-    Inspected inspected{id, 0, {}, 0, tl::unexpected(stacks::PythonRefusal::process_gone), {}};
-    const auto stat = procfs_.stat(pid);
-    if (!stat) return inspected;
-    inspected.start_boot_ns = stat->start_boot_ns;
-    inspected.exe = procfs_.exe(pid).value_or(std::string());
-    inspected.code_bytes = procfs_.status(pid).value_or(host::ProcessStatus()).code_bytes;
+    Inspected inspected = identify(procfs_, id, stacks::PythonRefusal::process_gone);
+    if (inspected.start_boot_ns == 0) return inspected;
     auto python = inspector_.inspect(pid);
     if (!python) {
       inspected.target = tl::unexpected(python.error());
@@ -46,123 +63,222 @@ class Resolver::Worker {
     target->runtime = fmt::format("cpython{}.{}", python->version.major, python->version.minor);
     target->python = std::move(*python);
     target->labels = read_labels(procfs_, pid);
-    if (readers_.size() >= kMaxReaders) readers_.clear();
-    readers_.insert_or_assign(
-        id, std::make_unique<ProcessReader>(procfs_, target, options_.application_packages,
-                                            transparent_));
+    auto reader =
+        std::make_shared<ProcessReader>(procfs_, target, application_packages_, transparent_);
     inspected.target = TargetPtr(target);
-    inspected.loops = sight_loops(procfs_, clock_, *readers_.at(id));
+    inspected.loops = sight_loops(procfs_, clock_, *reader);
+    keep(id, std::move(reader));
     return inspected;
   }
 
-  Resolved resolve(const Resolve& request) {
+  Resolved resolve(uint32_t pid, uint64_t stack_id, const stacks::RawStack& stack) {
     Resolved resolved;
-    resolved.stack_id = request.stack_id;
-    ProcessReader* reader = reader_of(request.pid);
+    resolved.stack_id = stack_id;
+    const ReaderPtr reader = reader_of(pid);
     if (reader == nullptr) {
       resolved.stack = stalls::reserved_stack(stacks::kUnknown);
       resolved.errors.push_back({"python", "process_gone", 1});
       return resolved;
     }
     std::map<std::string, uint64_t> errors;
-    resolved.stack = reader->name(request.stack, errors);
+    resolved.stack = reader->name(stack, errors);
     for (const auto& [reason, count] : errors) {
       resolved.errors.push_back({reader->target().runtime, reason, count});
     }
     return resolved;
   }
 
-  Scanned scan() {
-    Scanned scanned;
-    for (const uint32_t pid : pids_to_scan()) {
-      Inspected inspected = inspect(pid);
-      if (inspected.start_boot_ns == 0) continue;
-      scanned.processes.push_back(std::move(inspected));
-    }
-    return scanned;
+  PoolCounted count_pool(uint32_t pid) {
+    const ReaderPtr reader = reader_of(pid);
+    if (reader == nullptr) return {pid, std::nullopt};
+    return {pid, count_pool_threads(procfs_, *reader)};
   }
 
-  void forget(uint32_t pid) { readers_.erase(pid); }
+  void forget(uint32_t pid) {
+    ReaderPtr dropped;
+    const std::lock_guard lock(mutex_);
+    const auto found = readers_.find(pid);
+    if (found == readers_.end()) return;
+    dropped = std::move(found->second);
+    readers_.erase(found);
+  }
 
  private:
-  std::vector<uint32_t> pids_to_scan() const {
-    if (!options_.pids.empty()) return options_.pids;
-    std::vector<uint32_t> all;
-    if (const auto pids = procfs_.pids()) all.assign(pids->begin(), pids->end());
-    return all;
+  void keep(uint32_t pid, ReaderPtr reader) {
+    const std::lock_guard lock(mutex_);
+    if (readers_.size() >= kMaxReaders) readers_.clear();
+    readers_.insert_or_assign(pid, std::move(reader));
+  }
+
+  ReaderPtr find(uint32_t pid) const {
+    const std::lock_guard lock(mutex_);
+    const auto found = readers_.find(pid);
+    return found == readers_.end() ? nullptr : found->second;
   }
 
   /// The readers are a cache: one that was dropped is made again, if it is still that process.
-  ProcessReader* reader_of(uint32_t pid) {
-    const auto found = readers_.find(pid);
-    if (found != readers_.end()) return found->second.get();
-    if (!inspect(pid).target) return nullptr;
-    return readers_.at(pid).get();
+  ReaderPtr reader_of(uint32_t pid) {
+    if (ReaderPtr found = find(pid)) return found;
+    return inspect(pid).target ? find(pid) : nullptr;
   }
 
-  const host::Procfs& procfs_;
+  const host::Procfs procfs_;
   const base::Clock& clock_;
-  ResolverOptions options_;
-  std::set<std::string> transparent_;
+  const std::vector<std::string> application_packages_;
+  const std::set<std::string> transparent_;
   stacks::PythonInspector inspector_;
-  std::unordered_map<uint32_t, std::unique_ptr<ProcessReader>> readers_;
+  mutable std::mutex mutex_;
+  std::unordered_map<uint32_t, ReaderPtr> readers_;  // guarded by mutex_
+};
+
+/// Where answers are left, and which requests still wait for one. Thread-safe.
+class Resolver::Desk {
+ public:
+  /// Of so many processes, an answer each is expected.
+  void begin_scan(std::size_t processes) {
+    const std::lock_guard lock(mutex_);
+    to_scan_ = processes;
+    if (processes == 0) results_.push_back(Scanned{});
+  }
+
+  uint64_t expect(uint32_t pid, Kind kind) {
+    const std::lock_guard lock(mutex_);
+    open_.emplace(next_, Request{pid, kind});
+    return next_++;
+  }
+
+  void leave(ResolverResult&& result) {
+    const std::lock_guard lock(mutex_);
+    results_.push_back(std::move(result));
+  }
+
+  void answer(uint64_t request, Inspected&& inspected) {
+    const std::lock_guard lock(mutex_);
+    const auto found = open_.find(request);
+    inspected.awaited = found != open_.end() && found->second.kind == Kind::inspect;
+    // Whether one is gone is of no interest where nobody asked.
+    if (inspected.awaited || inspected.start_boot_ns != 0) results_.push_back(std::move(inspected));
+    if (found != open_.end()) close(found);
+  }
+
+  void answer(uint64_t request, PoolCounted&& counted) {
+    const std::lock_guard lock(mutex_);
+    const auto found = open_.find(request);
+    if (found == open_.end()) return;
+    results_.push_back(std::move(counted));
+    close(found);
+  }
+
+  /// For all requests about it that are open: it hangs.
+  void answer_for(const Inspected& hangs) {
+    const std::lock_guard lock(mutex_);
+    for (auto next_open = open_.begin(); next_open != open_.end();) {
+      const auto request = next_open++;
+      if (request->second.pid != hangs.pid) continue;
+      if (request->second.kind == Kind::count_pool) {
+        results_.push_back(PoolCounted{hangs.pid, std::nullopt});
+      } else {
+        results_.push_back(hangs);
+        std::get<Inspected>(results_.back()).awaited = request->second.kind == Kind::inspect;
+      }
+      close(request);
+    }
+  }
+
+  bool awaits(uint32_t pid) {
+    const std::lock_guard lock(mutex_);
+    return std::any_of(open_.begin(), open_.end(),
+                       [&](const auto& request) { return request.second.pid == pid; });
+  }
+
+  std::vector<ResolverResult> take() {
+    const std::lock_guard lock(mutex_);
+    return std::exchange(results_, {});
+  }
+
+ private:
+  struct Request {
+    uint32_t pid;
+    Kind kind;
+  };
+
+  void close(std::map<uint64_t, Request>::iterator request) {
+    const bool is_scan = request->second.kind == Kind::scan;
+    open_.erase(request);
+    if (is_scan && --to_scan_ == 0) results_.push_back(Scanned{});
+  }
+
+  std::mutex mutex_;
+  // All below is guarded by `mutex_`.
+  std::map<uint64_t, Request> open_;
+  uint64_t next_ = 0;
+  std::size_t to_scan_ = 0;
+  std::vector<ResolverResult> results_;
 };
 
 Resolver::Resolver(const host::Procfs& procfs, const base::Clock& clock, ResolverOptions options)
-    : worker_(std::make_unique<Worker>(procfs, clock, std::move(options))),
-      thread_([this](std::stop_token stop) { run(stop); }) {}
+    : procfs_(procfs),
+      pids_(options.pids),
+      workshop_(std::make_shared<Workshop>(procfs, clock, std::move(options))),
+      desk_(std::make_shared<Desk>()),
+      lanes_(clock, {}) {}
 
 Resolver::~Resolver() = default;
 
-void Resolver::enqueue(Request request) {
-  {
-    const std::lock_guard lock(mutex_);
-    requests_.push_back(std::move(request));
-  }
-  waiting_.fetch_add(1, std::memory_order_relaxed);
-  wake_.notify_one();
+void Resolver::ask(uint32_t pid, Kind kind) {
+  const uint64_t request = desk_->expect(pid, kind);
+  if (lanes_.waiting(pid) >= kMaxRequestsOfProcess && hangs(pid)) return;  // it is answered for
+  lanes_.post(pid, [workshop = workshop_, desk = desk_, request, pid, kind] {
+    if (kind == Kind::count_pool) {
+      desk->answer(request, workshop->count_pool(pid));
+    } else {
+      desk->answer(request, workshop->inspect(pid));
+    }
+  });
 }
 
-void Resolver::scan() { enqueue(Scan{}); }
-void Resolver::inspect(uint32_t pid) { enqueue(Inspect{pid}); }
-void Resolver::forget(uint32_t pid) { enqueue(Forget{pid}); }
+void Resolver::scan() {
+  const std::vector<uint32_t> pids = pids_to_scan();
+  desk_->begin_scan(pids.size());
+  for (const uint32_t pid : pids) ask(pid, Kind::scan);
+}
 
-bool Resolver::resolve(uint32_t pid, uint64_t stack_id, stacks::RawStack stack) {
-  if (waiting() >= kMaxRequests) return false;
-  enqueue(Resolve{pid, stack_id, std::move(stack)});
+void Resolver::inspect(uint32_t pid) { ask(pid, Kind::inspect); }
+void Resolver::count_pool(uint32_t pid) { ask(pid, Kind::count_pool); }
+
+void Resolver::forget(uint32_t pid) {
+  lanes_.post(pid, [workshop = workshop_, pid] { workshop->forget(pid); });
+}
+
+bool Resolver::resolve(uint32_t pid, uint64_t stack_id, const stacks::RawStack& stack) {
+  if (lanes_.waiting() >= kMaxRequests || lanes_.waiting(pid) >= kMaxRequestsOfProcess) {
+    return false;
+  }
+  lanes_.post(pid, [workshop = workshop_, desk = desk_, pid, stack_id, stack] {
+    desk->leave(workshop->resolve(pid, stack_id, stack));
+  });
   return true;
 }
 
-std::vector<ResolverResult> Resolver::take_results() {
-  const std::lock_guard lock(mutex_);
-  return std::exchange(results_, {});
+bool Resolver::hangs(uint32_t pid) const {
+  const auto hanging = lanes_.running_longer(kHangsNs);
+  return std::find(hanging.begin(), hanging.end(), pid) != hanging.end();
 }
 
-void Resolver::run(std::stop_token stop) {
-  while (true) {
-    Request request;
-    {
-      std::unique_lock lock(mutex_);
-      if (!wake_.wait(lock, stop, [this] { return !requests_.empty(); })) return;
-      request = std::move(requests_.front());
-      requests_.pop_front();
-    }
-    std::optional<ResolverResult> result;
-    if (std::holds_alternative<Scan>(request)) {
-      result = worker_->scan();
-    } else if (const auto* inspect = std::get_if<Inspect>(&request)) {
-      result = worker_->inspect(inspect->pid);
-    } else if (const auto* resolve = std::get_if<Resolve>(&request)) {
-      result = worker_->resolve(*resolve);
-    } else if (const auto* forget = std::get_if<Forget>(&request)) {
-      worker_->forget(forget->pid);
-    }
-    {
-      const std::lock_guard lock(mutex_);
-      if (result) results_.push_back(std::move(*result));
-    }
-    waiting_.fetch_sub(1, std::memory_order_relaxed);
+std::vector<ResolverResult> Resolver::take_results() {
+  lanes_.relieve();
+  for (const uint32_t pid : lanes_.running_longer(kHangsNs)) {
+    if (!desk_->awaits(pid)) continue;
+    desk_->answer_for(identify(procfs_, pid, stacks::PythonRefusal::files_hang));
   }
+  return desk_->take();
+}
+
+std::vector<uint32_t> Resolver::pids_to_scan() const {
+  if (!pids_.empty()) return pids_;
+  std::vector<uint32_t> all;
+  if (const auto pids = procfs_.pids()) all.assign(pids->begin(), pids->end());
+  return all;
 }
 
 }  // namespace loopstall::session

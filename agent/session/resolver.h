@@ -1,22 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <atomic>
-#include <condition_variable>
 #include <cstdint>
-#include <deque>
 #include <memory>
-#include <mutex>
+#include <optional>
 #include <string>
-#include <thread>
 #include <tl/expected.hpp>
 #include <variant>
 #include <vector>
 
 #include "base/clock.h"
 #include "host/procfs.h"
+#include "session/lanes.h"
+#include "session/stack_requests.h"
 #include "session/target.h"
 #include "stacks/raw_stack.h"
+#include "stalls/snapshot.h"
 
 namespace loopstall::session {
 
@@ -35,6 +34,7 @@ struct FrameErrors {
 
 struct Inspected {
   uint32_t pid = 0;
+  bool awaited = true;  ///< false: found by a scan, or answered for before, when its files hung
   uint64_t start_boot_ns = 0;  ///< 0: the process is gone
   std::string exe;             ///< its executable before it was inspected
   uint64_t code_bytes = 0;     ///< of executable mappings before it was inspected
@@ -48,55 +48,49 @@ struct Resolved {
   std::vector<FrameErrors> errors;
 };
 
-struct Scanned {
-  std::vector<Inspected> processes;
+/// All processes that there were have been looked at.
+struct Scanned {};
+
+struct PoolCounted {
+  uint32_t pid = 0;
+  std::optional<stalls::PoolThreads> threads;  ///< nothing: they cannot be counted
 };
 
-using ResolverResult = std::variant<Inspected, Resolved, Scanned>;
+using ResolverResult = std::variant<Inspected, Resolved, Scanned, PoolCounted>;
 
-/// Does the slow reads of targets - their files, their memory - on a thread of its own, so that a
-/// hung mount in one container cannot blind the agent. Requests are answered in their order.
-class Resolver {
+/// Does the slow reads of targets - their files, their memory - on threads of its own, so that a
+/// mount that hangs in one container can blind the agent for no other. Requests about one process
+/// are answered in their order. A process whose files hang for two seconds is answered for: it is
+/// refused as `files_hang`, its pool cannot be counted; what is read at last comes unawaited.
+class Resolver : public StackRequests {
  public:
+  /// Both must outlive it.
   Resolver(const host::Procfs& procfs, const base::Clock& clock, ResolverOptions options);
-  ~Resolver();
+  ~Resolver() override;
 
   void scan();
   void inspect(uint32_t pid);
-  /// False when too many requests wait: the stack stays unknown.
-  bool resolve(uint32_t pid, uint64_t stack_id, stacks::RawStack stack);
+  bool resolve(uint32_t pid, uint64_t stack_id, const stacks::RawStack& stack) override;
   void forget(uint32_t pid);
+  void count_pool(uint32_t pid);
 
+  /// Call it a few times a second: it answers for processes that hang, too.
   std::vector<ResolverResult> take_results();
-  /// Requests not yet answered.
-  std::size_t waiting() const { return waiting_.load(std::memory_order_relaxed); }
 
  private:
-  struct Scan {};
-  struct Inspect {
-    uint32_t pid;
-  };
-  struct Resolve {
-    uint32_t pid;
-    uint64_t stack_id;
-    stacks::RawStack stack;
-  };
-  struct Forget {
-    uint32_t pid;
-  };
-  using Request = std::variant<Scan, Inspect, Resolve, Forget>;
-  class Worker;
+  class Workshop;
+  class Desk;
+  enum class Kind : uint8_t { scan, inspect, count_pool };
 
-  void run(std::stop_token stop);
-  void enqueue(Request request);
+  void ask(uint32_t pid, Kind kind);
+  bool hangs(uint32_t pid) const;
+  std::vector<uint32_t> pids_to_scan() const;
 
-  std::unique_ptr<Worker> worker_;  // touched by thread_ only
-  std::mutex mutex_;
-  std::condition_variable_any wake_;
-  std::deque<Request> requests_;         // guarded by mutex_
-  std::vector<ResolverResult> results_;  // guarded by mutex_
-  std::atomic<std::size_t> waiting_{0};
-  std::jthread thread_;
+  const host::Procfs& procfs_;
+  std::vector<uint32_t> pids_;  // what to look at when scanning; empty: all
+  std::shared_ptr<Workshop> workshop_;
+  std::shared_ptr<Desk> desk_;
+  Lanes lanes_;
 };
 
 }  // namespace loopstall::session

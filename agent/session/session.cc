@@ -1,10 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "session/session.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "host/procfs.h"
+#include "session/canary.h"
+#include "session/live_outside.h"
 #include "session/measurement.h"
+#include "session/recorder.h"
+#include "session/step.h"
+#include "session/wanted_pids.h"
 
 namespace loopstall::session {
 namespace {
@@ -13,13 +19,14 @@ constexpr int kPollMs = 50;
 constexpr int kDiscoveryPollMs = 1;
 constexpr uint64_t kPublishNs = 250'000'000;
 constexpr uint64_t kSweepNs = 60'000'000'000;
+constexpr uint64_t kMaxCanaryHoldNs = 2'000'000'000;
 
 probes::ProbeOptions probe_options(const config::Config& config) {
   probes::ProbeOptions options;
   options.stall_threshold_ns = config.stall_threshold_ns;
   options.min_block_ns = config.min_block_ns;
   options.sample_rate_hz = config.sample_rate_hz;
-  options.max_loops = config.max_loops;
+  options.max_loops = config.max_loops + 1;  // the canary's
   options.btf_path = config.btf_path;
   switch (config.hook) {
     case config::HookMode::automatic:
@@ -39,14 +46,9 @@ ResolverOptions resolver_options(const config::Config& config) {
   return {config.pids, config.transparent_functions, config.application_packages};
 }
 
-base::Result<void> check_pids(const host::Procfs& procfs, const config::Config& config) {
-  for (const uint32_t pid : config.pids) {
-    if (!procfs.stat(static_cast<pid_t>(pid))) {
-      return base::fail(base::ErrorKind::environment,
-                        "no process has pid {}; give the pid of a running one with --pid", pid);
-    }
-  }
-  return {};
+/// A stall, where that is not too long to be made once a minute.
+uint64_t canary_hold_ns(const config::Config& config) {
+  return std::min(config.stall_threshold_ns + config.stall_threshold_ns / 4, kMaxCanaryHoldNs);
 }
 
 }  // namespace
@@ -59,13 +61,17 @@ struct Session::Parts {
   std::unique_ptr<StallLog> log;
   std::unique_ptr<probes::Probes> probes;
   std::unique_ptr<Resolver> resolver;
+  std::unique_ptr<Canary> canary;
+  std::unique_ptr<LiveOutside> outside;
+  std::unique_ptr<Recorder> recorder;  // null unless it is wanted
   std::unique_ptr<Measurement> measurement;
 };
 
 base::Result<std::unique_ptr<Session>> Session::start(const config::Config& config,
                                                       const base::Clock& clock) {
-  auto parts = std::unique_ptr<Parts>(new Parts{config, clock, host::Procfs(), {}, {}, {}, {}});
-  if (auto exist = check_pids(parts->procfs, config); !exist) {
+  auto parts =
+      std::unique_ptr<Parts>(new Parts{config, clock, host::Procfs(), {}, {}, {}, {}, {}, {}, {}});
+  if (auto exist = check_pids(parts->procfs, config.pids); !exist) {
     return tl::unexpected(exist.error());
   }
   if (!config.stall_log.empty()) {
@@ -78,15 +84,27 @@ base::Result<std::unique_ptr<Session>> Session::start(const config::Config& conf
   parts->probes = std::move(*probes);
   parts->resolver =
       std::make_unique<Resolver>(parts->procfs, parts->clock, resolver_options(config));
-  parts->measurement =
-      std::make_unique<Measurement>(parts->config, parts->clock, parts->procfs, *parts->probes,
-                                    *parts->resolver, parts->log.get());
+  auto canary = Canary::start(parts->clock, canary_hold_ns(parts->config));
+  if (!canary) return tl::unexpected(canary.error());
+  parts->canary = std::move(*canary);
+  parts->outside =
+      std::make_unique<LiveOutside>(parts->clock, parts->procfs, *parts->probes, *parts->resolver,
+                                    parts->log.get(), parts->canary.get());
+  if (!config.record.empty()) {
+    auto recorder = Recorder::create(config.record, config, *parts->outside);
+    if (!recorder) return tl::unexpected(recorder.error());
+    parts->recorder = std::move(*recorder);
+  }
+  parts->measurement = std::make_unique<Measurement>(
+      parts->config, parts->recorder ? static_cast<Outside&>(*parts->recorder) : *parts->outside);
+  parts->measurement->watch_canary();
   parts->resolver->scan();
   return std::unique_ptr<Session>(new Session(std::move(parts)));
 }
 
 Session::Session(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {
   publish();
+  if (parts_->recorder) parts_->recorder->end_step();
   thread_ = std::jthread([this](std::stop_token stop) { run(stop); });
 }
 
@@ -112,25 +130,31 @@ void Session::publish() {
 }
 
 void Session::run(std::stop_token stop) {
-  Measurement& measurement = *parts_->measurement;
   uint64_t published_ns = 0;
-  uint64_t swept_ns = parts_->clock.monotonic_ns();
+  uint64_t swept_ns = parts_->outside->monotonic_ns();
   while (!stop.stop_requested()) {
-    parts_->probes->poll(measurement.is_discovering() ? kDiscoveryPollMs : kPollMs,
-                         [&](const probes::Event& event) { measurement.handle(event); });
-    for (ResolverResult& result : parts_->resolver->take_results()) {
-      measurement.handle(std::move(result));
-    }
-    measurement.advance();
-    const uint64_t now_ns = parts_->clock.monotonic_ns();
-    if (now_ns - published_ns < kPublishNs) continue;
-    published_ns = now_ns;
-    measurement.read_accounts();
-    publish();
-    if (now_ns - swept_ns < kSweepNs) continue;
-    swept_ns = now_ns;
-    measurement.sweep_processes();
+    Step step = wait_for_step();
+    step.publishes = step.monotonic_ns - published_ns >= kPublishNs;
+    step.sweeps = step.publishes && step.monotonic_ns - swept_ns >= kSweepNs;
+    if (step.publishes) published_ns = step.monotonic_ns;
+    if (step.sweeps) swept_ns = step.monotonic_ns;
+    if (parts_->recorder) parts_->recorder->begin_step(step);
+    const bool publishes = step.publishes;
+    take_step(*parts_->measurement, std::move(step));
+    if (publishes) publish();
+    if (parts_->recorder) parts_->recorder->end_step();
   }
+}
+
+Step Session::wait_for_step() {
+  Step step;
+  parts_->probes->poll(parts_->measurement->is_discovering() ? kDiscoveryPollMs : kPollMs,
+                       [&](probes::Event&& event) { step.events.push_back(std::move(event)); });
+  parts_->outside->begin_step();
+  step.monotonic_ns = parts_->outside->monotonic_ns();
+  step.wall_ns = parts_->outside->wall_ns();
+  step.results = parts_->resolver->take_results();
+  return step;
 }
 
 }  // namespace loopstall::session

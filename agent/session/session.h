@@ -13,6 +13,8 @@
 
 namespace loopstall::session {
 
+struct Step;
+
 /// One running measurement. Its thread drains the events and owns all state; everybody else reads
 /// the snapshots that it publishes.
 class Session : public stalls::SnapshotSource {
@@ -32,6 +34,7 @@ class Session : public stalls::SnapshotSource {
   struct Parts;
   explicit Session(std::unique_ptr<Parts> parts);
   void run(std::stop_token stop);
+  Step wait_for_step();
   void publish();
 
   std::unique_ptr<Parts> parts_;  // used by thread_ while it runs

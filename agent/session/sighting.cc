@@ -4,11 +4,15 @@
 #include <poll.h>
 #include <sys/syscall.h>
 
+#include <algorithm>
 #include <map>
 #include <optional>
 #include <string>
 
+#include "host/shared_file.h"
 #include "probes/syscalls.h"
+#include "session/frame_names.h"
+#include "session/live_threads.h"
 #include "stacks/python_walker.h"
 
 namespace loopstall::session {
@@ -16,19 +20,6 @@ namespace {
 
 using host::SyscallState;
 using stalls::Cause;
-
-/// Threads by their id in the process's own pid namespace, as the interpreter knows them.
-std::map<uint64_t, pid_t> threads_by_own_id(const host::Procfs& procfs, pid_t pid) {
-  std::map<uint64_t, pid_t> threads;
-  const auto tids = procfs.threads(pid);
-  if (!tids) return threads;
-  for (const pid_t tid : *tids) {
-    const auto status = procfs.status(tid);
-    const bool nested = status && !status->ns_pids.empty();
-    threads[static_cast<uint64_t>(nested ? status->ns_pids.back() : tid)] = tid;
-  }
-  return threads;
-}
 
 /// The process's descriptors, read once, when they are first asked for: it may have 65,536 of them.
 class Descriptors {
@@ -44,16 +35,28 @@ class Descriptors {
 
   /// The number of the process's only epoll descriptor; -1 when it has none or several.
   int only_epoll() {
-    int found = -1;
+    const std::vector<int> found = epolls();
+    return found.size() == 1 ? found[0] : -1;
+  }
+
+  /// Whether it has an epoll that it did not inherit from its parent.
+  bool has_own_epoll() {
+    const auto status = procfs_.status(pid_);
+    const std::vector<int> found = epolls();
+    return std::any_of(found.begin(), found.end(), [&](int fd) {
+      return !status || !host::share_file(pid_, status->ppid, fd);
+    });
+  }
+
+ private:
+  std::vector<int> epolls() {
+    std::vector<int> found;
     for (const host::FdLink& link : all()) {
-      if (link.target != "anon_inode:[eventpoll]") continue;
-      if (found >= 0) return -1;
-      found = link.fd;
+      if (link.target == "anon_inode:[eventpoll]") found.push_back(link.fd);
     }
     return found;
   }
 
- private:
   const std::vector<host::FdLink>& all() {
     if (!links_) links_ = procfs_.fds(pid_).value_or(std::vector<host::FdLink>());
     return *links_;
@@ -87,12 +90,17 @@ Cause cause_of(Descriptors& descriptors, const ProcessReader& reader, const Sysc
 loops::EpollWait describe_wait(const stalls::KnownStack& known, const SyscallState& state,
                                const stacks::PythonProcess& python) {
   loops::EpollWait wait;
-  for (const stacks::Frame& frame : known.stack.frames) {
-    wait.stack.push_back({frame.function, frame.path});
-  }
+  wait.stack = frame_names(known.stack);
   wait.max_events = static_cast<uint32_t>(state.args[2]);
   wait.process_has_uvloop = python.uvloop;
   return wait;
+}
+
+/// A child that a coroutine forked has the loop's frames on its stack, and runs no loop. Its own
+/// one has an epoll of its own; one without is found when it waits.
+bool is_loop_of_parent(const host::Procfs& procfs, pid_t pid, Descriptors& descriptors) {
+  const auto stat = procfs.stat(pid);
+  return stat && stat->forked && !descriptors.has_own_epoll();
 }
 
 }  // namespace
@@ -101,14 +109,10 @@ std::vector<SightedLoop> sight_loops(const host::Procfs& procfs, const base::Clo
                                      ProcessReader& reader) {
   const stacks::PythonProcess& python = reader.target().python;
   std::vector<SightedLoop> loops;
-  auto tids = threads_by_own_id(procfs, python.pid);
   Descriptors descriptors(procfs, python.pid);
   std::map<std::string, uint64_t> ignored;
-  for (const stacks::PythonThread& thread : stacks::python_threads(reader.memory(), python)) {
-    // Each thread once, however often the target's own list names it.
-    const auto tid = tids.extract(thread.native_thread_id);
-    if (tid.empty()) continue;
-    const auto state = procfs.syscall(python.pid, tid.mapped());
+  for (const LiveThread& thread : live_python_threads(procfs, reader)) {
+    const auto state = procfs.syscall(python.pid, thread.tid);
     if (!state) continue;
     SightedLoop loop;
     loop.stack =
@@ -119,11 +123,13 @@ std::vector<SightedLoop> sight_loops(const host::Procfs& procfs, const base::Clo
                  probes::is_poll(static_cast<uint32_t>(state->number));
     loops::EpollWait wait = describe_wait(*loop.stack, *state, python);
     if (loop.polls) wait.max_events = 0;
-    const loops::LoopSighting sighting = loops::judge_running_thread(wait, in_epoll || loop.polls);
+    const loops::LoopSighting sighting =
+        loops::judge_running_thread(std::move(wait), in_epoll || loop.polls);
     loop.polls = loop.polls && sighting.in_home_wait;
     if (sighting.kind == loops::RuntimeKind::none) continue;
+    if (!sighting.in_home_wait && is_loop_of_parent(procfs, python.pid, descriptors)) continue;
     loop.pid = static_cast<uint32_t>(python.pid);
-    loop.tid = static_cast<uint32_t>(tid.mapped());
+    loop.tid = static_cast<uint32_t>(thread.tid);
     loop.kind = sighting.kind;
     loop.in_home_wait = sighting.in_home_wait;
     loop.home_fd =

@@ -37,7 +37,7 @@ SeenStackPtr StackCache::intern(uint32_t pid, stacks::RawStack&& raw, uint64_t n
   auto seen = std::make_shared<SeenStack>();
   seen->asked_ns = now_ns;
   const uint64_t id = next_id_++;
-  if (resolver_.resolve(pid, id, raw)) {
+  if (requests_.resolve(pid, id, raw)) {
     asked_[id] = seen;
     of_process.emplace(std::move(raw), seen);
   } else {

@@ -6,7 +6,7 @@
 #include <memory>
 #include <unordered_map>
 
-#include "session/resolver.h"
+#include "session/stack_requests.h"
 #include "stacks/raw_stack.h"
 #include "stalls/turn.h"
 
@@ -24,7 +24,7 @@ using SeenStackPtr = std::shared_ptr<const SeenStack>;
 /// Asks for each distinct stack of a process once. Bounded per process; used by one thread.
 class StackCache {
  public:
-  explicit StackCache(Resolver& resolver) : resolver_(resolver) {}
+  explicit StackCache(StackRequests& requests) : requests_(requests) {}
 
   /// Never null. A stack without frames is ~unknown at once.
   SeenStackPtr intern(uint32_t pid, stacks::RawStack&& raw, uint64_t now_ns);
@@ -42,7 +42,7 @@ class StackCache {
 
   using Waiting = std::map<uint64_t, std::shared_ptr<SeenStack>>;
 
-  Resolver& resolver_;
+  StackRequests& requests_;
   std::unordered_map<uint32_t, OfProcess> processes_;
   Waiting asked_;  // by id, which grows with time
   Waiting late_;   // past the deadline; no more than the resolver's requests

@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <map>
-#include <random>
 #include <string_view>
 #include <utility>
 
@@ -110,10 +109,9 @@ stalls::StallRecord make_stall_record(const stalls::Turn& turn,
 }
 
 std::string stall_id(uint64_t number) {
-  static const uint64_t start = std::random_device{}() & 0xffffff;
   static constexpr std::string_view kDigits = "0123456789abcdefghjkmnpqrstvwxyz";
   std::string id;
-  for (uint64_t rest = (start << 32) + number; rest != 0; rest /= kDigits.size()) {
+  for (uint64_t rest = number; rest != 0; rest /= kDigits.size()) {
     id.insert(id.begin(), kDigits[rest % kDigits.size()]);
   }
   return id;

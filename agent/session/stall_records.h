@@ -15,7 +15,7 @@ namespace loopstall::session {
 stalls::StallRecord make_stall_record(const stalls::Turn& turn,
                                       const std::vector<stalls::Hold>& holds);
 
-/// A short id that is unique while the agent lives, and does not repeat its predecessor's.
+/// A short id.
 std::string stall_id(uint64_t number);
 
 /// What to do about a hold; empty for reserved names.

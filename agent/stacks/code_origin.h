@@ -23,7 +23,7 @@ struct OriginOptions {
 /// docs/attribution.md.
 ///
 /// It reads the target's files (dist-info folders, bounded in size and number, regular files
-/// only, never outside `process.root`), so call it from the resolver's thread, never from the one
+/// only, never outside `process.root`), so call it from the resolver's threads, never from the one
 /// that drains the ring buffer. What was read of a folder is kept: cache no longer than the
 /// process lives. Not thread-safe. Files that cannot be read are as if absent.
 class CodeOrigin {

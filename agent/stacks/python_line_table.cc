@@ -40,15 +40,17 @@ int linetable310_line(std::span<const uint8_t> table, int firstlineno, int32_t i
 }
 
 /// Variable-length numbers of the location table: six bits a byte, bit 6 says that more follow.
+/// None has more than 32 bits: a hostile table whose every byte goes on must not be read once per
+/// entry.
 class Varints {
  public:
   Varints(std::span<const uint8_t> table, std::size_t at) : table_(table), at_(at) {}
 
   uint32_t next() {
     uint32_t value = 0;
-    for (int shift = 0; at_ < table_.size(); shift += 6) {
+    for (int shift = 0; shift < 32 && at_ < table_.size(); shift += 6) {
       const uint8_t byte = table_[at_++];
-      if (shift < 32) value |= static_cast<uint32_t>(byte & 63) << shift;
+      value |= static_cast<uint32_t>(byte & 63) << shift;
       if ((byte & 64) == 0) break;
     }
     return value;

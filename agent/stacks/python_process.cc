@@ -22,6 +22,9 @@ namespace loopstall::stacks {
 struct PythonInspector::Binary {
   uint64_t runtime = 0;
   uint64_t code_type = 0;
+  uint64_t text_type = 0;
+  uint64_t number_type = 0;
+  std::optional<TaskLayout> tasks;  ///< where the module _asyncio is built in
   uint32_t version_hex = 0;
   PythonVersion version;  ///< {0, 0} when nothing in the file tells it
   uint16_t machine = 0;
@@ -38,7 +41,7 @@ using Refused = tl::unexpected<PythonRefusal>;
 
 constexpr std::size_t kMaxBinaries = 8'192;
 // Of one process, in one inspection. Large programs map some 300 files; reading them costs about a
-// second a gibibyte, while all other processes wait.
+// second a gibibyte.
 constexpr std::size_t kMaxCandidates = 1'024;
 constexpr uint64_t kMaxBytesParsed = 1ULL << 30;
 constexpr std::size_t kMaxInterpreters = 64;
@@ -128,6 +131,11 @@ PythonVersion version_by_functions(const host::ElfFile& file) {
   return {};
 }
 
+std::optional<TaskLayout> read_task_layout(const host::ElfFile& file) {
+  const auto section = file.section(".AsyncioDebug", kAsyncioOffsetsBytes);
+  return section ? task_layout(*section) : std::nullopt;
+}
+
 /// The bytes that _PyRuntime begins with; fewer where the file has no more.
 std::vector<std::byte> start_of_runtime(const host::ElfFile& file, uint64_t runtime) {
   std::vector<std::byte> data(kDebugOffsetsBytes);
@@ -147,22 +155,23 @@ uint64_t slot_value(const MemoryReader& memory, const ThreadSlot& slot, uint64_t
   return memory.value<uint64_t>(base + slot.slot_offset).value_or(0);
 }
 
-/// Key, slot rule and lists all fit: each thread's slot holds a state that is in the interpreters'
+/// Key, slot rule and lists all fit: a thread's slot holds a state that is in the interpreters'
 /// lists and is that thread's own. An empty slot is one of a thread that starts, or that ended and
-/// left its state behind; some slot must hold something.
+/// left its state behind. Where such a thread was, other data may be by now: some may not fit, most
+/// must.
 bool slots_fit(const MemoryReader& memory, const PythonProcess& process,
                const std::vector<PythonThread>& threads) {
   std::unordered_map<uint64_t, uint64_t> thread_of_state;
   for (const PythonThread& thread : threads) thread_of_state[thread.tstate] = thread.thread_id;
-  bool any = false;
+  std::size_t fitting = 0, other = 0;
   for (const PythonThread& thread : threads) {
     const uint64_t state = slot_value(memory, process.thread_slot, thread.thread_id);
     if (state == 0) continue;
     const auto found = thread_of_state.find(state);
-    if (found == thread_of_state.end() || found->second != thread.thread_id) return false;
-    any = true;
+    const bool fits = found != thread_of_state.end() && found->second == thread.thread_id;
+    ++(fits ? fitting : other);
   }
-  return any;
+  return fitting != 0 && fitting >= other;
 }
 
 /// Some thread's innermost frame is a frame, if any thread runs Python code at all.
@@ -238,6 +247,8 @@ std::string_view token(PythonRefusal refusal) {
       return "not_initialised";
     case PythonRefusal::unreadable_files:
       return "unreadable_files";
+    case PythonRefusal::files_hang:
+      return "files_hang";
     case PythonRefusal::no_runtime_symbol:
       return "no_runtime_symbol";
     case PythonRefusal::unknown_version:
@@ -288,19 +299,24 @@ void PythonInspector::read_debug_offsets(std::span<const std::byte> data, Binary
   }
 }
 
-std::shared_ptr<const PythonInspector::Binary> PythonInspector::parse(host::TargetFile file) {
-  ++files_parsed_;
+std::shared_ptr<const PythonInspector::Binary> PythonInspector::parse(host::TargetFile file,
+                                                                      uint64_t& bytes_read) {
+  files_parsed_.fetch_add(1, std::memory_order_relaxed);
   const auto elf = host::ElfFile::from(std::move(file.fd), std::move(file.name));
   if (!elf) return nullptr;
-  constexpr std::array<std::string_view, 3> kObjects = {"_PyRuntime", "PyCode_Type", "Py_Version"};
+  constexpr std::array<std::string_view, 5> kObjects = {"_PyRuntime", "PyCode_Type", "Py_Version",
+                                                        "PyUnicode_Type", "PyLong_Type"};
   const auto found = elf->definitions(kObjects, host::ElfSymbolType::object);
   // A stripped program still has the section, which holds nothing else (3.11 and later).
   const auto section = elf->section_address(".PyRuntime");
-  bytes_parsed_ += elf->bytes_read();
+  bytes_read += elf->bytes_read();
   if (!found[0] && !section) return nullptr;
   Binary binary;
   binary.runtime = found[0] ? found[0]->value : *section;
   if (found[1]) binary.code_type = found[1]->value;
+  if (found[3]) binary.text_type = found[3]->value;
+  if (found[4]) binary.number_type = found[4]->value;
+  binary.tasks = read_task_layout(*elf);
   if (found[2]) {
     elf->read_initial(found[2]->value, &binary.version_hex, sizeof binary.version_hex);
   }
@@ -315,11 +331,26 @@ std::shared_ptr<const PythonInspector::Binary> PythonInspector::parse(host::Targ
   return std::make_shared<const Binary>(std::move(binary));
 }
 
-std::shared_ptr<const PythonInspector::Binary> PythonInspector::binary(host::TargetFile file) {
+template <typename Known, typename Make>
+typename Known::mapped_type PythonInspector::remember(Known& known,
+                                                      const host::FileIdentity& identity,
+                                                      Make make) {
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = known.find(identity);
+    if (found != known.end()) return found->second;
+  }
+  auto made = make();
+  const std::lock_guard lock(mutex_);
+  if (known.size() >= kMaxBinaries) known.clear();
+  known[identity] = made;
+  return made;
+}
+
+std::shared_ptr<const PythonInspector::Binary> PythonInspector::binary(host::TargetFile file,
+                                                                       uint64_t& bytes_read) {
   const host::FileIdentity identity = file.identity;
-  if (const auto known = binaries_.find(identity); known != binaries_.end()) return known->second;
-  if (binaries_.size() >= kMaxBinaries) binaries_.clear();
-  return binaries_[identity] = parse(std::move(file));
+  return remember(binaries_, identity, [&] { return parse(std::move(file), bytes_read); });
 }
 
 tl::expected<PythonProcess, PythonRefusal> PythonInspector::describe(const Binary& binary,
@@ -342,6 +373,9 @@ tl::expected<PythonProcess, PythonRefusal> PythonInspector::describe(const Binar
   if (!bias) return Refused(PythonRefusal::self_check_failed);
   process.runtime_address = *bias + binary.runtime;
   if (binary.code_type != 0) process.code_type_address = *bias + binary.code_type;
+  if (binary.text_type != 0) process.text_type_address = *bias + binary.text_type;
+  if (binary.number_type != 0) process.number_type_address = *bias + binary.number_type;
+  process.tasks = binary.tasks;
   return process;
 }
 
@@ -360,10 +394,10 @@ tl::expected<PythonProcess, PythonRefusal> PythonInspector::inspect(pid_t pid) {
   process.uvloop = maps_uvloop(*maps);
 
   PythonRefusal refusal = PythonRefusal::not_python;
-  const uint64_t parsed_before = bytes_parsed_;
+  uint64_t bytes_read = 0;
   std::size_t examined = 0;
   for (const host::Mapping& mapping : candidates(*maps)) {
-    if (++examined > kMaxCandidates || bytes_parsed_ - parsed_before > kMaxBytesParsed) {
+    if (++examined > kMaxCandidates || bytes_read > kMaxBytesParsed) {
       return Refused(PythonRefusal::too_costly);
     }
     auto file = open_candidate(pid, mapping);
@@ -371,7 +405,7 @@ tl::expected<PythonProcess, PythonRefusal> PythonInspector::inspect(pid_t pid) {
       if (named_like_python(mapping.path)) refusal = PythonRefusal::unreadable_files;
       continue;
     }
-    const auto found = binary(std::move(*file));
+    const auto found = binary(std::move(*file), bytes_read);
     if (!found) {
       const bool promising = named_like_python(mapping.path);
       if (promising && refusal == PythonRefusal::not_python) {
@@ -380,6 +414,7 @@ tl::expected<PythonProcess, PythonRefusal> PythonInspector::inspect(pid_t pid) {
       continue;
     }
     auto described = describe(*found, mapping, process).and_then([&](PythonProcess&& p) {
+      if (!p.tasks && has_task_names(p.version)) p.tasks = find_tasks(pid, *maps);
       p.stdlib_directory = stdlib_directory(*maps, p.binary, p.version);
       return read_runtime(*open_memory_(pid), std::move(p));
     });
@@ -391,6 +426,22 @@ tl::expected<PythonProcess, PythonRefusal> PythonInspector::inspect(pid_t pid) {
     return described;
   }
   return Refused(refusal);
+}
+
+/// The module _asyncio is a file of its own, or built in.
+std::optional<TaskLayout> PythonInspector::find_tasks(pid_t pid,
+                                                      const std::vector<host::Mapping>& maps) {
+  const auto module = std::find_if(maps.begin(), maps.end(), [](const host::Mapping& mapping) {
+    return mapping.executable && base_name(mapping.path).starts_with("_asyncio.");
+  });
+  if (module == maps.end()) return std::nullopt;
+  auto file = host::open_mapped(procfs_, pid, *module);
+  if (!file) return std::nullopt;
+  const host::FileIdentity identity = file->identity;
+  return remember(asyncio_modules_, identity, [&] {
+    const auto elf = host::ElfFile::from(std::move(file->fd), std::move(file->name));
+    return elf ? read_task_layout(*elf) : std::nullopt;
+  });
 }
 
 base::Result<host::TargetFile> PythonInspector::open_candidate(pid_t pid,

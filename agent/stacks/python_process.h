@@ -3,10 +3,12 @@
 
 #include <sys/types.h>
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
@@ -18,6 +20,7 @@
 #include "host/target_file.h"
 #include "stacks/memory_reader.h"
 #include "stacks/python_layout.h"
+#include "stacks/task_name.h"
 
 namespace loopstall::stacks {
 
@@ -38,6 +41,9 @@ struct PythonProcess {
   uint32_t tss_key = 0;                ///< the pthread key that holds each thread's PyThreadState
   ThreadSlot thread_slot;              ///< where that key's value lies
   bool uvloop = false;                 ///< uvloop's loop extension is mapped
+  std::optional<TaskLayout> tasks;     ///< of asyncio's; before 3.14, or without it, nothing
+  uint64_t text_type_address = 0;      ///< of PyUnicode_Type; 0 when it is not exported
+  uint64_t number_type_address = 0;    ///< of PyLong_Type; 0 when it is not exported
   std::string binary;                  ///< the file that defines _PyRuntime, as the target names it
   std::string stdlib_directory;        ///< such as /usr/lib/python3.11; empty when not derivable
 };
@@ -48,6 +54,7 @@ enum class PythonRefusal : uint8_t {
   process_gone,
   not_initialised,    ///< the interpreter is still starting or already ending: try again
   unreadable_files,   ///< its mappings, or a file that is named like Python
+  files_hang,         ///< reading its files takes seconds, as on a mount whose server is gone
   no_runtime_symbol,  ///< it is named like Python, but nothing defines _PyRuntime
   unknown_version,
   unsupported_version,
@@ -67,7 +74,7 @@ std::string_view token(PythonRefusal refusal);
 /// Finds CPython in processes by content: a mapped file that defines the object `_PyRuntime` or has
 /// a section `.PyRuntime`, whatever it is called.
 /// What files are is remembered by their identity, so many processes of one binary cost one parse.
-/// Owned and used by one thread (a worker: it opens files of targets, which may hang).
+/// Thread-safe: it opens files of targets, which may hang, so several threads may be in it.
 class PythonInspector {
  public:
   using OpenMemory = std::function<std::unique_ptr<MemoryReader>(pid_t)>;
@@ -78,14 +85,15 @@ class PythonInspector {
   tl::expected<PythonProcess, PythonRefusal> inspect(pid_t pid);
 
   /// Files parsed so far, for tests and the agent's own account.
-  uint64_t files_parsed() const { return files_parsed_; }
+  uint64_t files_parsed() const { return files_parsed_.load(std::memory_order_relaxed); }
 
  private:
   struct Binary;  ///< what a file says about itself
 
-  /// Null if the file is no Python.
-  std::shared_ptr<const Binary> binary(host::TargetFile file);
-  std::shared_ptr<const Binary> parse(host::TargetFile file);
+  /// Null if the file is no Python. `bytes_read` grows by what was read of it.
+  std::shared_ptr<const Binary> binary(host::TargetFile file, uint64_t& bytes_read);
+  std::shared_ptr<const Binary> parse(host::TargetFile file, uint64_t& bytes_read);
+  std::optional<TaskLayout> find_tasks(pid_t pid, const std::vector<host::Mapping>& maps);
   static void read_debug_offsets(std::span<const std::byte> data, Binary& binary);
   base::Result<host::TargetFile> open_candidate(pid_t pid, const host::Mapping& mapping) const;
   tl::expected<PythonProcess, PythonRefusal> describe(const Binary& binary,
@@ -94,9 +102,15 @@ class PythonInspector {
 
   const host::Procfs& procfs_;
   OpenMemory open_memory_;
-  std::map<host::FileIdentity, std::shared_ptr<const Binary>> binaries_;
-  uint64_t files_parsed_ = 0;
-  uint64_t bytes_parsed_ = 0;
+  /// What was made of a file before, else what `make` makes of it. Two threads may make it at once:
+  /// it is the same.
+  template <typename Known, typename Make>
+  typename Known::mapped_type remember(Known& known, const host::FileIdentity& identity, Make make);
+
+  std::mutex mutex_;
+  std::map<host::FileIdentity, std::shared_ptr<const Binary>> binaries_;     // guarded by mutex_
+  std::map<host::FileIdentity, std::optional<TaskLayout>> asyncio_modules_;  // guarded by mutex_
+  std::atomic<uint64_t> files_parsed_{0};
 };
 
 /// One PyThreadState.

@@ -13,7 +13,7 @@ namespace loopstall::stacks {
 /// A read-only view of a target's file system below `root` ("/proc/123/root", or a tree that a
 /// test built). Paths are the target's own, absolute; symbolic links, absolute ones too, stay
 /// inside the root (openat2 RESOLVE_IN_ROOT), and nothing but regular files and folders is opened.
-/// A call may still hang on a dead network mount: for the resolver's thread only.
+/// A call may still hang on a dead network mount: for the resolver's threads only.
 class RootedTree {
  public:
   explicit RootedTree(std::string root) : root_(std::move(root)) {}

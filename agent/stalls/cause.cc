@@ -1,36 +1,36 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "stalls/cause.h"
 
+#include <numeric>
+
 namespace loopstall::stalls {
 namespace {
 
 enum class Kind : uint8_t { blocking, work, machine };
-enum class Measured : uint8_t { yes, no };
 
 struct CauseFacts {
   std::string_view name;
   Kind kind;
-  Measured measured;
 };
 
 // Indexed by Cause. Blocking is what the function itself waits for and could await instead. The run
 // queue, the quota and a stop are the machine's doing; cpu and gc are work, and so is gil: its
 // function is the one that computed while the loop waited.
 constexpr std::array<CauseFacts, kCauseCount> kFacts = {{
-    {"cpu", Kind::work, Measured::yes},
-    {"runqueue", Kind::machine, Measured::yes},
-    {"throttled", Kind::machine, Measured::yes},
-    {"sleep", Kind::blocking, Measured::yes},
-    {"network", Kind::blocking, Measured::yes},
-    {"file", Kind::blocking, Measured::yes},
-    {"pipe", Kind::blocking, Measured::yes},
-    {"lock", Kind::blocking, Measured::yes},
-    {"gil", Kind::work, Measured::yes},
-    {"process", Kind::blocking, Measured::yes},
-    {"pagefault", Kind::blocking, Measured::yes},
-    {"stopped", Kind::machine, Measured::yes},
-    {"gc", Kind::work, Measured::yes},
-    {"other", Kind::work, Measured::yes},
+    {"cpu", Kind::work},
+    {"runqueue", Kind::machine},
+    {"throttled", Kind::machine},
+    {"sleep", Kind::blocking},
+    {"network", Kind::blocking},
+    {"file", Kind::blocking},
+    {"pipe", Kind::blocking},
+    {"lock", Kind::blocking},
+    {"gil", Kind::work},
+    {"process", Kind::blocking},
+    {"pagefault", Kind::blocking},
+    {"stopped", Kind::machine},
+    {"gc", Kind::work},
+    {"other", Kind::work},
 }};
 
 // Causes come from the kernel's side as numbers: one that we do not know is `other`.
@@ -40,9 +40,11 @@ const CauseFacts& facts(Cause cause) {
 
 }  // namespace
 
-std::string_view cause_name(Cause cause) { return facts(cause).name; }
+uint64_t sum(const ByCause& values) {
+  return std::accumulate(values.begin(), values.end(), uint64_t{0});
+}
 
-bool cause_is_measured(Cause cause) { return facts(cause).measured == Measured::yes; }
+std::string_view cause_name(Cause cause) { return facts(cause).name; }
 
 bool cause_is_blocking(Cause cause) { return facts(cause).kind == Kind::blocking; }
 

@@ -31,13 +31,13 @@ inline constexpr std::size_t kCauseCount = 14;
 /// Nanoseconds (or counts) by cause, indexed by Cause.
 using ByCause = std::array<uint64_t, kCauseCount>;
 
+/// Over all causes.
+uint64_t sum(const ByCause& values);
+
 inline std::size_t index(Cause cause) { return static_cast<std::size_t>(cause); }
 
 /// The label value, as in `cause="network"`.
 std::string_view cause_name(Cause cause);
-
-/// Whether this version measures the cause; a series of one that it does not would be a fake zero.
-bool cause_is_measured(Cause cause);
 
 /// Causes by which a function waits instead of computing: what the occupancy rule judges.
 bool cause_is_blocking(Cause cause);

@@ -11,10 +11,14 @@ constexpr double kNsPerSecond = 1e9;
 
 }  // namespace
 
-void DurationHistogram::observe(uint64_t duration_ns) {
+std::size_t bucket_of(uint64_t duration_ns) {
   // Bounds are inclusive: the first that is not below the duration.
   const auto bound = std::lower_bound(kBucketBoundsNs.begin(), kBucketBoundsNs.end(), duration_ns);
-  ++buckets[static_cast<std::size_t>(bound - kBucketBoundsNs.begin())];
+  return static_cast<std::size_t>(bound - kBucketBoundsNs.begin());
+}
+
+void DurationHistogram::observe(uint64_t duration_ns) {
+  ++buckets[bucket_of(duration_ns)];
   sum_ns += duration_ns;
 }
 

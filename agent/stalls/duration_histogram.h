@@ -15,6 +15,9 @@ inline constexpr std::array<uint64_t, 14> kBucketBoundsNs = {
 
 inline constexpr std::size_t kBucketCount = kBucketBoundsNs.size() + 1;
 
+/// The bucket of a duration.
+std::size_t bucket_of(uint64_t duration_ns);
+
 /// A histogram of durations. Buckets are not cumulative.
 struct DurationHistogram {
   std::array<uint64_t, kBucketCount> buckets{};

@@ -20,8 +20,12 @@ bool is_reserved_name(std::string_view name) {
   return std::find(kReserved.begin(), kReserved.end(), name) != kReserved.end();
 }
 
-bool is_reserved(const std::pair<std::string, std::string>& function) {
+bool is_reserved(const GainTotals::Function& function) {
   return function.second.empty() && is_reserved_name(function.first);
+}
+
+GainTotals::Function function_of(const Hold& hold) {
+  return {hold.stack->attribution.function, hold.stack->attribution.file};
 }
 
 }  // namespace
@@ -88,6 +92,13 @@ const FunctionTable::Function& FunctionTable::owner_of(const Function& function,
   return kOthers;
 }
 
+/// Of one that is not admitted it is remembered whether it was refused.
+const FunctionTable::Function& FunctionTable::watched_owner_of(const Function& function,
+                                                               bool deserves, uint64_t now_ns) {
+  if (!is_admitted(function)) watch(function, now_ns);
+  return owner_of(function, deserves);
+}
+
 /// That of ~other when the node's budget has no room for one more series of an admitted function.
 FunctionTable::Series& FunctionTable::series(const Function& function, Cause cause) {
   const auto found = series_.find({function, cause});
@@ -106,9 +117,8 @@ FunctionTable::Series& FunctionTable::series(const Function& function, Cause cau
 void FunctionTable::observe_hold(const Hold& hold, std::string advice, uint64_t now_ns) {
   if (hold.hold_ns < kMinObservedHoldNs) return;
   const stacks::Attribution& blamed = hold.stack->attribution;
-  const Function function{blamed.function, blamed.file};
-  if (!is_admitted(function)) watch(function, now_ns);
-  const Function& owner = owner_of(function, hold.hold_ns >= limits_.admit_hold_ns);
+  const Function function = function_of(hold);
+  const Function& owner = watched_owner_of(function, hold.hold_ns >= limits_.admit_hold_ns, now_ns);
   series(owner, hold.cause).holds.observe(hold.hold_ns);
   if (&owner != &function || is_reserved(function)) return;
   // The longest hold explains best; it fades so that a mended call does not stay on show.
@@ -120,10 +130,23 @@ void FunctionTable::observe_hold(const Hold& hold, std::string advice, uint64_t 
   shown = {blamed.entry, blamed.line, blamed.leaf, std::move(advice), hold.hold_ns};
 }
 
+void FunctionTable::observe_turn(const std::vector<Hold>& holds, uint64_t turn_ns) {
+  for (const Hold& hold : holds) {
+    const Function function = function_of(hold);
+    if (is_reserved(function) || !admitted_.contains(function)) continue;
+    move_time(moved_[function], turn_ns, hold.hold_ns);
+  }
+}
+
+void FunctionTable::observe_harm(const Hold& hold, uint64_t harm_ns, uint64_t now_ns) {
+  const Function function = function_of(hold);
+  const Function& owner = watched_owner_of(function, hold.hold_ns >= limits_.admit_hold_ns, now_ns);
+  series(owner, hold.cause).harm_ns += harm_ns;
+}
+
 void FunctionTable::observe_death(const Hold& hold, uint64_t now_ns) {
-  const Function function{hold.stack->attribution.function, hold.stack->attribution.file};
-  if (!is_admitted(function)) watch(function, now_ns);
-  ++deaths_[owner_of(function, true)];
+  const Function function = function_of(hold);
+  ++deaths_[watched_owner_of(function, true, now_ns)];
 }
 
 void FunctionTable::add_busy(const BusyShare& share, uint64_t now_ns) {
@@ -162,6 +185,7 @@ std::vector<FunctionSeries> FunctionTable::functions() const {
     series.cause = key.second;
     series.holds = values.holds;
     series.busy_ns = values.busy_ns;
+    series.harm_ns = values.harm_ns;
     if (const Description* shown = description(key.first, key.second)) {
       series.entry = shown->entry;
       series.line = shown->line;
@@ -173,6 +197,19 @@ std::vector<FunctionSeries> FunctionTable::functions() const {
     all.push_back(std::move(series));
   }
   return all;
+}
+
+std::map<GainTotals::Function, GainTotals::Part> FunctionTable::parts() const {
+  std::map<GainTotals::Function, GainTotals::Part> parts;
+  for (const auto& [key, values] : series_) {
+    if (!is_reserved(key.first)) parts[key.first].busy_ns += values.busy_ns;
+  }
+  for (auto& [function, part] : parts) {
+    if (const auto moved = moved_.find(function); moved != moved_.end()) {
+      part.moved_ns = moved->second;
+    }
+  }
+  return parts;
 }
 
 std::vector<DeathSeries> FunctionTable::deaths() const {

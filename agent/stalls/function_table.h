@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "stalls/busy_ledger.h"
+#include "stalls/gain.h"
 #include "stalls/snapshot.h"
 #include "stalls/turn_attribution.h"
 
@@ -43,6 +44,10 @@ class FunctionTable {
 
   /// One function's part of a finished serving turn; `advice` may be empty.
   void observe_hold(const Hold& hold, std::string advice, uint64_t now_ns);
+  /// All holds of a finished serving turn, for what it would be without one of them.
+  void observe_turn(const std::vector<Hold>& holds, uint64_t turn_ns);
+  /// The hold was part of a stall and made others wait for `harm_ns` in all.
+  void observe_harm(const Hold& hold, uint64_t harm_ns, uint64_t now_ns);
   /// The process ended inside a turn in which this was the longest hold.
   void observe_death(const Hold& hold, uint64_t now_ns);
   /// Busy time, settled.
@@ -50,15 +55,18 @@ class FunctionTable {
 
   std::vector<FunctionSeries> functions() const;
   std::vector<EntrySeries> entries() const;
+  /// What each function with series of its own has had so far.
+  std::map<GainTotals::Function, GainTotals::Part> parts() const;
   std::vector<DeathSeries> deaths() const;
   /// Functions watched for admission, or remembered as refused.
   std::size_t candidates() const { return candidates_.size(); }
 
  private:
-  using Function = std::pair<std::string, std::string>;  // function, file
+  using Function = GainTotals::Function;
   struct Series {
     DurationHistogram holds;
     uint64_t busy_ns = 0;
+    uint64_t harm_ns = 0;
   };
   struct Description {
     std::string entry;
@@ -75,6 +83,7 @@ class FunctionTable {
 
   /// The function itself once it is admitted, else ~other.
   const Function& owner_of(const Function& function, bool deserves);
+  const Function& watched_owner_of(const Function& function, bool deserves, uint64_t now_ns);
   bool is_admitted(const Function& function) const;
   Candidate* watch(const Function& function, uint64_t now_ns);
   bool has_earned(const Function& function, uint64_t busy_ns, uint64_t now_ns);
@@ -92,6 +101,7 @@ class FunctionTable {
   std::map<std::pair<Function, Cause>, Description> descriptions_;
   std::map<std::pair<std::string, Cause>, uint64_t> entries_;
   std::map<Function, uint64_t> deaths_;
+  std::map<Function, MovedByLength> moved_;      // of admitted ones
   std::set<std::pair<Function, Cause>> folded_;  // series of admitted functions without budget
   std::set<std::string> entry_names_;
 };

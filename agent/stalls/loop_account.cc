@@ -3,12 +3,9 @@
 
 #include <algorithm>
 
+#include "base/proportion.h"
+
 namespace loopstall::stalls {
-namespace {
-
-uint64_t span(uint64_t from, uint64_t to) { return to > from ? to - from : 0; }
-
-}  // namespace
 
 bool has_open_span(const LoopAccount& account) {
   return account.activity == LoopActivity::off_cpu ||
@@ -18,11 +15,12 @@ bool has_open_span(const LoopAccount& account) {
 uint64_t open_span_ns(const LoopAccount& account, uint64_t now_ns) {
   if (!has_open_span(account)) return 0;
   const bool is_over = account.activity == LoopActivity::running;
-  return span(account.accounted_ns, is_over ? std::min(account.switched_in_ns, now_ns) : now_ns);
+  return base::grown(is_over ? std::min(account.switched_in_ns, now_ns) : now_ns,
+                     account.accounted_ns);
 }
 
 LoopAccount carried_on(LoopAccount account, uint64_t now_ns) {
-  const uint64_t open_ns = span(account.accounted_ns, now_ns);
+  const uint64_t open_ns = base::grown(now_ns, account.accounted_ns);
   const uint64_t off_cpu_ns = open_span_ns(account, now_ns);
   switch (account.activity) {
     case LoopActivity::idle:

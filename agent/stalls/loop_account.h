@@ -7,6 +7,7 @@
 
 #include "stalls/cause.h"
 #include "stalls/duration_histogram.h"
+#include "stalls/gain.h"
 
 namespace loopstall::stalls {
 
@@ -28,6 +29,8 @@ struct LoopAccount {
   uint64_t idle_ns = 0;
   uint64_t startup_ns = 0;
   DurationHistogram turns;
+  TimeByLength turn_time_ns{};
+  DurationHistogram timer_lag;  ///< by how much the loop's timers ran late
   ByCause stalls{};
   ByCause stall_ns{};
   uint64_t ready_events = 0;

@@ -8,13 +8,23 @@
 namespace loopstall::stalls {
 namespace {
 
+using base::grown;
+
 constexpr uint64_t kUtilizationWindowNs = 60'000'000'000;
 // Longer than any scrape interval in use, and than most restarts of a container.
 constexpr uint64_t kGraceNs = 600'000'000'000;
 constexpr std::size_t kMaxUnused = 200;
 constexpr uint64_t kUtilizationStepNs = 1'000'000'000;
 
-uint64_t grown(uint64_t now, uint64_t before) { return now > before ? now - before : 0; }
+void add_growth(TimeByLength& total, const TimeByLength& now, const TimeByLength& before) {
+  for (std::size_t i = 0; i < kBucketCount; ++i) total[i] += grown(now[i], before[i]);
+}
+
+void add_growth(DurationHistogram& total, const DurationHistogram& now,
+                const DurationHistogram& before) {
+  add_growth(total.buckets, now.buckets, before.buckets);
+  total.sum_ns += grown(now.sum_ns, before.sum_ns);
+}
 
 /// Raises `shown` to `now` and returns by how much: an account that was carried on over a span
 /// whose cause turned out otherwise must not take anything back.
@@ -32,21 +42,25 @@ BusyOwner owner(const KnownStack& stack) {
       blamed.entry.empty() && blamed.function.starts_with('~') ? blamed.function : blamed.entry};
 }
 
-uint64_t sum(const ByCause& by_cause) {
-  uint64_t total = 0;
-  for (const uint64_t ns : by_cause) total += ns;
-  return total;
-}
-
 }  // namespace
 
 ServiceSnapshot Service::snapshot() const {
   ServiceSnapshot snapshot = totals_;
   snapshot.functions = functions_.functions();
+  snapshot.gain = gains_.gain(gain_totals());
   snapshot.entries = functions_.entries();
   snapshot.deaths = functions_.deaths();
   for (const auto& [name, ns] : syscalls_) snapshot.syscalls.push_back({name, ns});
   return snapshot;
+}
+
+GainTotals Service::gain_totals() const {
+  GainTotals totals;
+  totals.busy_ns = sum(totals_.busy_ns);
+  totals.life_ns = totals.busy_ns + totals_.idle_ns;
+  totals.turn_ns = totals_.turn_time_ns;
+  totals.functions = functions_.parts();
+  return totals;
 }
 
 Service& ServiceTable::service(const loops::LoopLabels& labels) {
@@ -58,6 +72,7 @@ Service& ServiceTable::service(const loops::LoopLabels& labels) {
 void ServiceTable::expire(const std::set<const Service*>& in_use, uint64_t now_ns) {
   std::vector<std::pair<uint64_t, loops::LoopLabels>> unused;
   for (const auto& [labels, service] : services_) {
+    service->keep_totals(now_ns);
     if (in_use.contains(service.get()) || service->used_ns() == 0) service->mark_used(now_ns);
     if (!in_use.contains(service.get())) unused.emplace_back(service->used_ns(), labels);
   }
@@ -90,9 +105,7 @@ uint64_t UtilizationWindow::life_ns() const {
   return points_.empty() ? 0 : busy_ns() + points_.back().idle_ns - points_.front().idle_ns;
 }
 
-double UtilizationWindow::ratio() const {
-  return life_ns() == 0 ? 0 : static_cast<double>(busy_ns()) / static_cast<double>(life_ns());
-}
+double UtilizationWindow::ratio() const { return base::share(busy_ns(), life_ns()); }
 
 void LoopLedger::claim_block(const BlockSample& block) {
   uint64_t blocked = block.blocked_ns;
@@ -172,10 +185,9 @@ void LoopLedger::count() {
   totals.startup_ns += grown(account.startup_ns, counted_.startup_ns);
   totals.ready_events += grown(account.ready_events, counted_.ready_events);
   totals.delayed_events += grown(account.delayed_events, counted_.delayed_events);
-  for (std::size_t i = 0; i < kBucketCount; ++i) {
-    totals.turns.buckets[i] += grown(account.turns.buckets[i], counted_.turns.buckets[i]);
-  }
-  totals.turns.sum_ns += grown(account.turns.sum_ns, counted_.turns.sum_ns);
+  add_growth(totals.turns, account.turns, counted_.turns);
+  add_growth(totals.turn_time_ns, account.turn_time_ns, counted_.turn_time_ns);
+  add_growth(totals.timer_lag, account.timer_lag, counted_.timer_lag);
   for (const LoopAccount::Syscall& syscall : account.syscalls) {
     const uint64_t by = raise(shown_syscalls_[syscall.name], syscall.blocked_ns);
     if (by != 0) service_.add_syscall(syscall.name, by);

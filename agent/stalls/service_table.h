@@ -35,14 +35,22 @@ class Service {
   /// Totals and function series; the caller adds the live loops.
   ServiceSnapshot snapshot() const;
 
+  /// Keeps what was spent so far for the gain of the next minute. Call it a few times a second.
+  void keep_totals(uint64_t now_ns) {
+    if (gains_.is_due(now_ns)) gains_.keep(now_ns, gain_totals());
+  }
+
   void mark_used(uint64_t now_ns) { used_ns_ = now_ns; }
   uint64_t used_ns() const { return used_ns_; }
 
  private:
+  GainTotals gain_totals() const;
+
   uint64_t used_ns_ = 0;  // when it last had a loop
   ServiceSnapshot totals_;
   FunctionTable functions_;
   std::map<std::string, uint64_t> syscalls_;
+  GainWindow gains_;
 };
 
 /// All services of the node, by label set. References stay valid until expire().

@@ -10,6 +10,7 @@
 #include "stacks/frame.h"
 #include "stalls/cause.h"
 #include "stalls/duration_histogram.h"
+#include "stalls/gain.h"
 #include "stalls/stall_record.h"
 
 namespace loopstall::stalls {
@@ -22,6 +23,7 @@ struct FunctionSeries {
   Cause cause = Cause::other;
   DurationHistogram holds;  ///< holds of 1 ms and more
   uint64_t busy_ns = 0;     ///< unbiased share of busy time
+  uint64_t harm_ns = 0;     ///< estimated time that ready descriptors waited for it in stalls
   std::string entry;        ///< the entry it was last seen under; may be empty
   int line = 0;             ///< the line last seen
   std::string leaf;
@@ -59,16 +61,25 @@ struct LoopState {
   stacks::Stack stack;  ///< where the turn in progress was last seen; may be empty
 };
 
+/// Threads that do blocking work for loops: of concurrent.futures, anyio and trio.
+struct PoolThreads {
+  uint64_t busy = 0;
+  uint64_t idle = 0;  ///< they wait for work
+};
+
 /// All loops that share one label set. Totals never decrease while the service is listed.
 struct ServiceSnapshot {
   loops::LoopLabels labels;
   DurationHistogram turns;
+  TimeByLength turn_time_ns{};
+  DurationHistogram timer_lag;
   ByCause busy_ns{};
   uint64_t idle_ns = 0;
   uint64_t counted_until_ns = 0;  ///< monotonic: up to when busy_ns and idle_ns are complete
   double utilization_max = 0;     ///< of the busiest loop, last 60 s
   double utilization = 0;         ///< of all its loops together, last 60 s
   std::vector<FunctionSeries> functions;
+  Gain gain;
   std::vector<EntrySeries> entries;
   std::vector<SyscallSeries> syscalls;
   std::vector<DeathSeries> deaths;
@@ -78,6 +89,7 @@ struct ServiceSnapshot {
   uint64_t ready_events = 0;
   uint64_t delayed_events = 0;
   std::vector<LoopState> loops;  ///< live ones
+  PoolThreads pool;              ///< of their processes, as last sampled
 };
 
 struct ReasonCount {
@@ -108,6 +120,12 @@ struct HookChoice {
   std::string mode;  ///< tracepoint, tp_btf, perf_event_cpu_clock, …
 };
 
+/// How the agent's loop of its own was seen: see session/canary.h.
+struct CanaryCounts {
+  uint64_t reported = 0;
+  uint64_t missed = 0;  ///< its stalls that were not reported, or not rightly
+};
+
 /// The agent's own health.
 struct AgentHealth {
   bool ready = false;                  ///< hooks attached and the first scan done
@@ -117,6 +135,8 @@ struct AgentHealth {
   std::vector<ReasonCount> events_lost;
   std::vector<StackErrorCount> stack_errors;
   std::vector<ProgramCost> programs;
+  std::optional<double> account_error_ratio;  ///< the worst loop's, of the last audit
+  CanaryCounts canary;
   uint64_t series_folded = 0;             ///< functions counted in ~other for want of room
   uint64_t stall_records_suppressed = 0;  ///< stalls counted but not logged, over the rate limit
 };

@@ -47,7 +47,11 @@ Json to_object(const StallSyscall& syscall) {
 }
 
 Json to_object(const Coroutines& coroutines) {
-  return {{"seen", coroutines.seen}, {"samples", coroutines.samples}};
+  Json json = {{"seen", coroutines.seen},
+               {"samples", coroutines.samples},
+               {"longest_seconds", seconds(coroutines.longest_ns)}};
+  if (!coroutines.task.empty()) json["task"] = coroutines.task;
+  return json;
 }
 
 Json to_array(const stacks::Stack& stack) {
@@ -124,6 +128,7 @@ std::string to_json(const StallRecord& record) {
   json["syscalls"] = array_of(record.syscalls);
   json["coroutines"] = to_object(record.coroutines);
   json["delayed_events"] = record.delayed_events;
+  json["harm_seconds"] = seconds(record.harm_ns);
   json["holds"] = array_of(record.holds);
   if (record.death) json["death"] = to_object(*record.death);
   json["advice"] = record.holds.empty() ? std::string() : record.holds.front().advice;

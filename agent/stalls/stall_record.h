@@ -61,6 +61,7 @@ struct StallRecord {
   std::vector<StallSyscall> syscalls;
   Coroutines coroutines;
   uint64_t delayed_events = 0;
+  uint64_t harm_ns = 0;             ///< estimated: what those waited in all
   std::vector<StallHold> holds;     ///< longest first
   std::optional<StallDeath> death;  ///< its process ended inside it
 };

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -39,6 +40,7 @@ struct BlockSample {
   uint64_t coroutine = 0;
   bool continues = false;     ///< one more slice of the GIL wait before it: not a wait of its own
   uint64_t throttled_ns = 0;  ///< kept from a CPU by the quota of its cgroup
+  std::string task;           ///< name of the asyncio task that ran the coroutine; empty: not known
 
   uint64_t length_ns() const { return blocked_ns + runqueue_ns + throttled_ns; }
 };
@@ -49,13 +51,16 @@ struct TickSample {
   KnownStackPtr stack;
   Cause cause = Cause::cpu;  ///< or gc
   uint64_t coroutine = 0;    ///< as a block's
+  std::string task;          ///< as a block's
 };
 
 /// How many coroutines shared some time, as far as samples tell: at least `seen`, for one that no
 /// sample met is not known.
 struct Coroutines {
-  uint64_t seen = 0;     ///< different ones
-  uint64_t samples = 0;  ///< that met any
+  uint64_t seen = 0;        ///< different ones
+  uint64_t samples = 0;     ///< that met any
+  uint64_t longest_ns = 0;  ///< one of them had at least so much of it, with 95 % confidence
+  std::string task;  ///< name of that one's asyncio task; empty: not known, or none stands out
 
   bool operator==(const Coroutines&) const = default;
 };

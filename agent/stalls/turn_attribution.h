@@ -24,6 +24,10 @@ struct Hold {
 /// ~unsampled; what the machine took (see cause_is_machines) is ~machine's. Longest first. Pure.
 std::vector<Hold> attribute_turn(const Turn& turn);
 
+/// What `delayed` descriptors, found ready at the end of a stall, waited in all for a part of it:
+/// each became ready, on average, when half of it was over.
+uint64_t harm_ns(uint64_t part_ns, uint64_t delayed);
+
 /// Those that all samples of the turn met.
 Coroutines coroutines_of(const Turn& turn);
 

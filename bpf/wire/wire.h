@@ -90,6 +90,11 @@ enum ls_phase { LS_STARTUP, LS_SERVING };
 
 #define LS_TURN_AT_LEAST 1u /* the turn began before it was seen */
 
+struct ls_turn_bucket {
+	__u64 count;
+	__u64 ns; /* of these turns together */
+};
+
 struct ls_syscall_time {
 	__u32 number_plus_one; /* 0: unused entry */
 	__u32 reserved;
@@ -115,17 +120,18 @@ struct ls_slot {
 	__u32 turn_flags;
 	__u64 idle_ns;
 	__u64 startup_ns;
-	__u64 turn_sum_ns; /* turns after startup */
 	__u64 ready_events;
 	__u64 delayed_events;
 	__u64 busy_ns[LS_CAUSES];
-	__u64 turn_buckets[LS_BUCKETS];
+	struct ls_turn_bucket turn_buckets[LS_BUCKETS]; /* turns after startup */
+	__u64 timer_lag_buckets[LS_BUCKETS]; /* after startup */
+	__u64 timer_lag_sum_ns;
 	__u64 stalls[LS_CAUSES];
 	__u64 stall_ns[LS_CAUSES];
 	struct ls_syscall_time syscalls[LS_SYSCALL_ENTRIES];
 	__u64 syscall_other_ns; /* beyond LS_SYSCALL_ENTRIES different system calls */
 };
-LS_ASSERT(sizeof(struct ls_slot) == 1088);
+LS_ASSERT(sizeof(struct ls_slot) == 1328);
 
 /* ---- stacks ---------------------------------------------------------------------------------- */
 
@@ -186,10 +192,19 @@ LS_ASSERT(sizeof(struct ls_event_header) == 40);
 
 #define LS_STACK_IN_GC 1u /* the interpreter's cyclic collector was at work */
 
-/* BLOCK, HOLDER, TICK and CANDIDATE; sent cut behind frame_count. */
+/* What the name of an asyncio task is: set by somebody, or the N of Task-N. */
+enum ls_task_kind { LS_TASK_UNKNOWN, LS_TASK_TEXT, LS_TASK_NUMBER };
+
+/* The start of a str: its header (up to 56 bytes), and as many characters as fit. */
+#define LS_TASK_NAME_BYTES 104
+
+/*
+ * BLOCK, HOLDER, TICK and CANDIDATE; sent cut behind frame_count. A CANDIDATE whose question is 0
+ * asks about waits with its signature, and not whether its thread is a loop.
+ */
 struct ls_stack_event {
 	struct ls_event_header header;
-	__u64 start_ns;     /* BLOCK: when it left the CPU; CANDIDATE: the question's number */
+	__u64 start_ns;     /* BLOCK: when it left the CPU; CANDIDATE: the question's number, see below */
 	__u64 blocked_ns;   /* BLOCK: waiting for `cause`; without the wait for a CPU */
 	__u64 runqueue_ns;  /* BLOCK: then waiting for a CPU, without the next */
 	__u64 weight_ns;    /* BLOCK: 0 = exact; else it stands for this much short off-CPU time */
@@ -205,10 +220,12 @@ struct ls_stack_event {
 	__u32 frame_count;
 	__u32 flags;        /* LS_STACK_... */
 	__u32 wait_kind;    /* CANDIDATE: enum ls_wait_kind */
-	__u32 reserved;
+	__u32 task_kind;    /* enum ls_task_kind; of the coroutine's task */
+	__u8 task_name[LS_TASK_NAME_BYTES]; /* the object's first bytes */
 	struct ls_frame frames[LS_MAX_FRAMES];
 };
-LS_ASSERT(sizeof(struct ls_stack_event) == 40 + 56 + 40 + 16 * LS_MAX_FRAMES);
+LS_ASSERT(sizeof(struct ls_stack_event) ==
+	  40 + 56 + 40 + LS_TASK_NAME_BYTES + 16 * LS_MAX_FRAMES);
 
 struct ls_turn_event {
 	struct ls_event_header header; /* TURN_END: time_ns is the end */
@@ -282,6 +299,7 @@ enum ls_instruction_kind { LS_LASTI_BYTES, LS_LASTI_UNITS, LS_INSTRUCTION_POINTE
 /* The rows below this are the versions' own, by minor number; above are those of single builds. */
 #define LS_VERSION_LAYOUTS 16
 #define LS_PYTHON_LAYOUTS 64
+#define LS_NO_LAYOUT 0xffffffffu /* of a native thread */
 
 enum ls_process_kind { LS_PROCESS_IGNORED = 1, LS_PROCESS_PYTHON };
 
@@ -296,14 +314,19 @@ struct ls_process {
 	__u32 thread_slot_is_indirect;
 	__u32 thread_slot_index_bytes; /* added after the indirection */
 	__u32 libc;   /* enum ls_libc */
-	__u32 reserved;
+	/* Where a thread keeps its running asyncio task, and that its name and its coroutine. */
+	__u32 running_task; /* 0: not known */
+	__u32 task_name;
+	__u32 task_coroutine;
+	__u64 text_type;    /* the types that a task's name can have: str and int */
+	__u64 number_type;
 	/* IGNORED: it is announced again after look_again_ns if it has mapped other code since. */
 	__u64 code_pages;
 	__u64 look_again_ns;
 	__u64 image;         /* of its code objects' addresses: another at each description */
 	__u64 first_loop_ns; /* written by the programs: startup is counted from there */
 };
-LS_ASSERT(sizeof(struct ls_process) == 88);
+LS_ASSERT(sizeof(struct ls_process) == 112);
 
 enum ls_libc { LS_LIBC_OTHER, LS_LIBC_MUSL };
 
@@ -356,7 +379,7 @@ struct ls_seed {
 	__u32 in_turn;
 	__u32 cause; /* of the wait it is in, when in a turn and off the CPU */
 	__u32 runtime;
-	__u32 reserved;
+	__u32 is_native; /* it runs no Python: there are no frames to walk */
 	__u64 time_ns;
 };
 

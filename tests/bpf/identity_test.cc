@@ -97,7 +97,7 @@ TEST_F(Identity, ANestedEpollDoesNotDisturbTheQuestion) {
 
 TEST_F(Identity, AHomeWaitByAnotherNumberIsTheSameHome) {
   observer_->is_home = [](const Event&) { return true; };
-  for (const std::string& first : {"own", "other"}) {
+  for (const std::string first : {"own", "other"}) {
     SCOPED_TRACE(first);
     const Victim victim = start("duplicated", first);
     ASSERT_TRUE(observer_->until_turns(victim.pid(), 5));

@@ -48,6 +48,7 @@ uint32_t Observer::seed(pid_t pid, int home_fd, stalls::Cause cause, bool in_tur
 void Observer::judge(const probes::Event& event) {
   const probes::EventOrigin& from = event.origin;
   const uint64_t question = std::get<probes::Candidate>(event.what).question;
+  if (question == 0) return;  // about waits like it; this one is its own judge
   const probes::WaitIdentity wait{from.pid, from.tid, question};
   if (!is_home(event) || next_slot_ == probes_->slots().count()) {
     probes_->refuse(wait);

@@ -195,18 +195,27 @@ def test_agrees_while_it_is_stopped(agent, victim, meanwhile):
     assert 0.1 < compared.busy["stopped"] < compared.own["wall_ns"] / 1e9
 
 
-@pytest.mark.parametrize("activity, causes", [("one_long_turn", ("cpu", "runqueue", "gc")),
-                                              ("one_long_sleep", ("sleep", "runqueue"))])
-def test_an_agent_that_comes_in_mid_turn(victim, activity, causes):
-    """From its first look on; what was before it is not its business."""
+def looks_into_turn(victim, activity):
+    """Of an agent that starts inside a long turn: its first look, its last one, and the victim's books."""
     victim.tell(activity)
     victim.hear("begun")
     time.sleep(0.2)
     with Agent("--pid", str(victim.pid)) as agent:
         before = look(agent, victim.pid, time.monotonic_ns())
         own = victim.hear("books")
-        assert before.time_ns < own["end_ns"] - 0.2e9, "the agent came too late"
-        after = look(agent, victim.pid, own["end_ns"])
+        return before, look(agent, victim.pid, own["end_ns"]), own
+
+
+@pytest.mark.parametrize("activity, causes", [("one_long_turn", ("cpu", "runqueue", "gc")),
+                                              ("one_long_sleep", ("sleep", "runqueue"))])
+def test_an_agent_that_comes_in_mid_turn(victim, activity, causes):
+    """From its first look on; what was before it is not its business."""
+    for _ in range(3):
+        before, after, own = looks_into_turn(victim, activity)
+        if before.time_ns < own["end_ns"] - 0.2e9:
+            break
+    else:
+        pytest.fail("the agent came too late, three times")
     busy = {cause: seconds - before.busy.get(cause, 0) for cause, seconds in after.busy.items()}
     life = (after.time_ns - before.time_ns) / 1e9
     print(busy, life, own)
@@ -220,3 +229,19 @@ def test_an_agent_that_comes_in_a_wait(victim):
     with Agent("--pid", str(victim.pid)) as agent:
         agent.wait_for_loop(victim.pid)
         Compared(agent, victim, "plain").assert_agrees()
+
+
+def test_the_agent_audits_itself(agent):
+    """Once a minute. What a hypervisor keeps from a thread is computing by the clock alone."""
+    def ratios():
+        return [value for _, value in agent.scrape().find("loopstall_account_error_ratio")]
+    stolen, began = stolen_seconds(), time.monotonic()
+    with Talker([PYTHON, str(VICTIMS / "books.py"), "asyncio"]) as victim:
+        victim.hear("ready")
+        agent.wait_for_loop(victim.pid)
+        while time.monotonic() - began < 61 or not ratios():
+            assert time.monotonic() - began < 130, "no audit in two minutes"
+            Compared(agent, victim, "plain")
+    share_stolen = (stolen_seconds() - stolen) / (time.monotonic() - began)
+    [ratio] = ratios()
+    assert 0 <= ratio < 0.01 + share_stolen

@@ -103,12 +103,18 @@ def test_a_pool_of_processes_keeps_no_gil(case, loop_kind, run_of):
     assert run.change.sum("loopstall_busy_seconds_total", **labels) <= 0.01 * work
 
 
+def duration_error(match):
+    """What the record has and the hold has not. A turn also waits for a CPU outside of its hold:
+    that is the scheduler's, by both books."""
+    outside = max(0, matching.machine_seconds(match.record) - match.hold["runqueue_ns"] / 1e9)
+    return match.record["duration_seconds"] - match.hold_seconds - outside
+
+
 @each_case
 def test_measures_the_duration(case, loop_kind, run_of, observed):
     """Within 5 % or 2 ms of the victim's own clock."""
     matches = [match for match in matches_of(run_of(case, loop_kind, "broken")) if match.record]
-    errors = {match.hold["turn"]: match.record["duration_seconds"] - match.hold_seconds
-              for match in matches}
+    errors = {match.hold["turn"]: duration_error(match) for match in matches}
     worst = max(errors.values(), key=abs, default=0)
     observed(case, loop_kind, worst_ms=worst * 1e3)
     off = [(match.hold, match.record) for match in matches

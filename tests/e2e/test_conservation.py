@@ -33,7 +33,8 @@ EXACT = 0.001  # the issue's 0.1 %
 
 
 def test_busy_and_idle_add_up_to_life(run):
-    """Between two snapshots, by the clock up to which they are complete."""
+    """Between two snapshots, by the clock up to which they are complete. Beside its holds, the loop
+    has at most what its thread ran, or waited for a CPU, outside them."""
     busy = {cause: seconds - run.before["busy_seconds"].get(cause, 0)
             for cause, seconds in run.after["busy_seconds"].items()}
     idle = run.after["idle_seconds"] - run.before["idle_seconds"]
@@ -43,7 +44,8 @@ def test_busy_and_idle_add_up_to_life(run):
     assert life >= 1
     assert sum(busy.values()) + idle == pytest.approx(life, rel=EXACT)
     own = sum(hold["end_ns"] - hold["start_ns"] for hold in run.holds) / 1e9
-    assert own <= sum(busy.values()) <= own + 0.05 * life
+    around = (run.book_ns - sum(hold["cpu_ns"] + hold["runqueue_ns"] for hold in run.holds)) / 1e9
+    assert own <= sum(busy.values()) <= own + around + 0.01 * life
     assert busy["other"] < 0.01 * sum(busy.values())
 
 

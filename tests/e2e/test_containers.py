@@ -11,6 +11,10 @@ import pytest
 
 from harness import containers, waiting
 from harness.agent import Agent
+from harness.matching import blamed
+from harness.paths import PYTHON
+from harness.silent_mount import SilentMount
+from harness.victims import Talker
 
 LOGS = pathlib.Path("/var/log")
 
@@ -133,3 +137,59 @@ def etc_left_as_it_was(root):
     finally:
         for path in set((root / "etc").iterdir()) - before:
             path.unlink()
+
+
+NAP = ("napping.<locals>.nap", "lifecycle.py")
+
+
+def wait_for_naps(agent, pid, seconds=10):
+    """It sleeps 30 ms a turn. Where the turn in which it was found began, nobody saw."""
+    records = waiting.until(lambda: agent.records(pid)[5:], seconds, f"stalls of process {pid}")
+    assert {blamed(record) for record in records} == {NAP}
+
+
+def hanging(agent):
+    return agent.scrape().sum("loopstall_targets", state="files_hang")
+
+
+@contextlib.contextmanager
+def victims_on_a_mount(root):
+    """A mount with a service in a container and a program, whose code both is there."""
+    code = root / containers.APP.lstrip("/")
+    shutil.copy2("/bin/sleep", code / "sleep")
+    with contextlib.ExitStack() as alive:
+        mount = alive.enter_context(SilentMount(code))
+        container = containers.Container(
+            root, cgroup_path("docker", "", containers.new_id()), [(mount.path, containers.APP)])
+        service = alive.enter_context(
+            containers.ContainedTalker(container, ["lifecycle.py", "napping", "asyncio"]))
+        service.hear("ready")
+        alive.enter_context(Talker([str(mount.path / "sleep"), "3600"]))
+        yield mount, service
+    (code / "sleep").unlink()
+
+
+def nap():
+    return Talker([PYTHON, "lifecycle.py", "napping", "asyncio"])
+
+
+def test_hung_mount_delays_no_other_loop(root, agent_binary):
+    """Nor the agent's end; what hangs is counted, and measured once the mount is back."""
+    with victims_on_a_mount(root) as (mount, service), nap() as older:
+        older.hear("ready")
+        mount.fall_silent()
+        with Agent() as agent:
+            agent.wait_for_loop(older.pid, seconds=5, serving=False)
+            wait_for_naps(agent, older.pid)
+            with nap() as younger:
+                younger.hear("ready")
+                agent.wait_for_loop(younger.pid, seconds=5, serving=False)
+                wait_for_naps(agent, younger.pid)
+            waiting.until(lambda: hanging(agent) == 2, 10, "both are counted")
+            assert agent.loop(service.pid) is None
+        with Agent() as agent:
+            waiting.until(lambda: hanging(agent) == 2, 10, "both are counted")
+            mount.come_back()
+            agent.wait_for_loop(service.pid, seconds=10, serving=False)
+            wait_for_naps(agent, service.pid)
+            waiting.until(lambda: hanging(agent) == 0, 10, "neither hangs any longer")

@@ -50,6 +50,8 @@ def test_one_long_is_one_coroutine(records_of):
         hold, ticks = computing(record)
         assert hold["coroutines"]["seen"] == 1
         assert hold["coroutines"]["samples"] >= 0.5 * ticks
+        # Eight ticks of one coroutine alone would leave it a quarter of doubt.
+        assert 0.7 * hold["seconds"] <= hold["coroutines"]["longest_seconds"] <= hold["seconds"]
 
 
 def test_many_small_are_many(records_of):
@@ -60,6 +62,7 @@ def test_many_small_are_many(records_of):
         seen, samples = hold["coroutines"]["seen"], hold["coroutines"]["samples"]
         assert 0.5 * ticks <= seen <= min(samples, MANY)
         assert record["coroutines"]["seen"] >= seen
+        assert hold["coroutines"]["longest_seconds"] < 0.15 * hold["seconds"]
 
 
 def test_the_chain_has_every_coroutine_with_its_line(records_of):

@@ -12,7 +12,7 @@ import urllib.request
 import pytest
 
 from harness import matching, waiting
-from harness.agent import free_port
+from harness.agent import Agent, free_port
 from harness.paths import PYTHON, VICTIMS
 from harness.victims import Talker
 
@@ -60,6 +60,32 @@ def test_workers_of_multiprocessing(agent, method):
     for one in done:
         assert len(one["holds"]) == (0 if one.get("healthy") else 8)
         matching.check(holds_of(one), serving(agent.records(one["pid"])), "following.py")
+
+
+@pytest.mark.parametrize("life", ["pool", "bare"])
+def test_a_worker_that_a_coroutine_forked_has_no_loop(life, privileged, agent_binary):
+    """The agent comes later and finds the loop's frames on the stacks of both."""
+    with following(life) as victim:
+        worker = victim.hear("ready")["worker"]
+        with Agent() as agent:
+            agent.wait_for_loop(victim.pid)
+            time.sleep(1)
+            listed = {loop["pid"] for service in agent.api("loops")["services"]
+                      for loop in service["loops"]}
+            measured = agent.scrape().sum("loopstall_targets", state="no_loop")
+    assert victim.pid in listed and worker not in listed
+    assert measured >= 1, "the worker was looked at"
+
+
+def test_a_forked_child_that_hangs_in_a_loop_of_its_own_is_shown(privileged, agent_binary):
+    """The twin: the agent comes when it hangs already, with its parent's frames and its own."""
+    with following("hanging_child") as victim:
+        ready = [victim.hear("ready")["pid"] for _ in range(2)]
+        child = max(ready, key=lambda pid: pid != victim.pid)
+        with Agent() as agent:
+            loop = agent.wait_for_loop(child, serving=False)
+    assert loop["state"] == "busy" and loop["turn_age_at_least"] is True
+    assert "hanging_child.<locals>.hang" in [frame["function"] for frame in loop["stack"]]
 
 
 def test_program_after_exec(agent):

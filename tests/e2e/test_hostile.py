@@ -95,3 +95,10 @@ def test_garbage_code_is_counted_and_names_nobody(agent):
         assert functions[:2] == ["sleep_in_damage", "garbage"]
         assert "through_outer" not in functions
     assert stack_errors(agent) > before
+
+
+def test_a_loop_whose_name_could_not_be_read_at_first_is_found_later(agent):
+    with talker("late_name") as victim:
+        victim.hear("ready")
+        victim.hear("shown")
+        agent.wait_for_loop(victim.pid)

@@ -334,3 +334,15 @@ def test_sleeps_stay_sleeps_while_another_tracer_comes_and_goes(agent, loop_kind
     computing = [record["causes"] for record in records
                  if record["causes"].get("cpu", 0) > record["duration_seconds"] / 2]
     assert not computing, f"{len(computing)} of {len(records)}: {computing[:5]}"
+
+
+def test_first_turn_of_a_young_loop_has_its_cause(agent):
+    """It ran when its process was looked at, and slept when its state was put in place."""
+    causes = []
+    for _ in range(20):
+        with life("napping", "asyncio") as victim:
+            victim.hear("ready")
+            time.sleep(0.3)
+        records = waiting.until(lambda pid=victim.pid: agent.records(pid), 5, "its first stall")
+        causes.append(records[0]["causes"])
+    assert not [one for one in causes if one.get("sleep", 0) < 0.02], causes

@@ -10,6 +10,7 @@ from harness import waiting
 from harness.metrics import Change
 from harness.paths import PYTHON, VICTIMS
 from harness.resources import cpu_quota, hog
+from harness.schedstat import ran_and_waited_ns
 from harness.victims import Talker
 
 SECONDS = 5
@@ -17,8 +18,7 @@ QUOTA = 0.2
 
 
 def run_delay(pid):
-    with open(f"/proc/{pid}/task/{pid}/schedstat", encoding="ascii") as book:
-        return int(book.read().split()[1]) / 1e9
+    return ran_and_waited_ns(pid)[1] / 1e9
 
 
 class Ran:

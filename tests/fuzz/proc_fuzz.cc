@@ -51,7 +51,7 @@ void name_pod(std::string_view text) {
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, std::size_t size) {
   fuzz::FuzzedInput input(data, size);
-  const auto which = input.take<uint8_t>() % 7;
+  const auto which = input.take<uint8_t>() % 8;
   const std::string_view text = input.text();
   if (which == 0) (void)host::parse_stat(text);
   if (which == 1) FUZZ_CHECK(host::parse_status(text).ns_pids.size() <= text.size());
@@ -67,5 +67,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, std::size_t size) {
   }
   if (which == 5) name_process(text);
   if (which == 6) name_pod(text);
+  if (which == 7) (void)host::parse_run_times(text);
   return 0;
 }

@@ -112,6 +112,7 @@ class Replay {
     record.tid = loop_.tid();
     record.labels = loop_.labels();
     record.delayed_events = finished.delayed_events.value_or(0);
+    record.harm_ns = stalls::harm_ns(record.duration_ns, record.delayed_events);
     records_ += stalls::to_json(record) + "\n";
   }
 

@@ -202,10 +202,11 @@ class Parser {
     if (words.has("startup")) slot_.startup_ns = words.ns("startup");
     if (words.has("ready")) slot_.ready_events = words.number("ready");
     if (words.has("delayed")) slot_.delayed_events = words.number("delayed");
-    if (words.has("turn_sum")) slot_.turn_sum_ns = words.ns("turn_sum");
     for (uint32_t bucket = 0; bucket < LS_BUCKETS; ++bucket) {
       const std::string key = "bucket." + std::to_string(bucket);
-      if (words.has(key)) slot_.turn_buckets[bucket] = words.number(key);
+      if (words.has(key)) slot_.turn_buckets[bucket].count = words.number(key);
+      const std::string time = "bucket_time." + std::to_string(bucket);
+      if (words.has(time)) slot_.turn_buckets[bucket].ns = words.ns(time);
     }
     uint32_t entry = 0;
     for (const probes::SyscallRule& rule : probes::syscall_rules()) {

@@ -9,6 +9,7 @@ Each loop says {"ready": true, …} when it serves and begins at "go". At its en
 """
 
 import asyncio
+import concurrent.futures
 import json
 import multiprocessing
 import os
@@ -87,7 +88,7 @@ def run_workers(method):
             worker.start()
         await serve(None, words.go, words.end, healthy=True)
         for worker in workers:
-            worker.join()
+            await asyncio.to_thread(worker.join)
 
     asyncio.run(parent())
 
@@ -100,6 +101,56 @@ def forked():
 def spawned():
     """The same workers, started as programs of their own."""
     run_workers("spawn")
+
+
+def pool():
+    """A pool whose worker a coroutine forks: the loop's frames are on its stack, too."""
+    import victim  # elsewhere this file runs alone
+    words = Words()
+
+    async def serve_with_pool():
+        with concurrent.futures.ProcessPoolExecutor(
+                1, multiprocessing.get_context("fork"), initializer=victim.die_with_parent) as pool:
+            worker = await asyncio.get_running_loop().run_in_executor(pool, os.getpid)
+            await serve(None, words.go, words.end, worker=worker)
+
+    asyncio.run(serve_with_pool())
+
+
+def bare():
+    """A child that a coroutine forks by os.fork(): it works beneath the loop's frames."""
+    words = Words()
+
+    async def serve_beside_child():
+        server = await asyncio.start_server(lambda reader, writer: writer.close(), "127.0.0.1", 0)
+        worker = os.fork()
+        if worker == 0:
+            import victim
+            victim.die_with_parent()
+            time.sleep(3600)
+        server.close()
+        await serve(None, words.go, words.end, worker=worker)
+
+    asyncio.run(serve_beside_child())
+
+
+def hanging_child():
+    """The child that a coroutine forks runs a loop of its own, which hangs."""
+    words = Words()
+
+    async def hang():
+        await asyncio.sleep(0.1)
+        say(ready=True)
+        time.sleep(3600)
+
+    async def serve_beside_child():
+        if os.fork() == 0:
+            import victim
+            victim.die_with_parent()
+            asyncio.run(hang())
+        await serve(None, words.go, words.end)
+
+    asyncio.run(serve_beside_child())
 
 
 def execed():
@@ -185,4 +236,5 @@ def reborn():
 
 
 if __name__ == "__main__":
-    {life.__name__: life for life in (forked, spawned, execed, threads, shifts, reborn)}[sys.argv[1]]()
+    {life.__name__: life for life in (
+        forked, spawned, pool, bare, hanging_child, execed, threads, shifts, reborn)}[sys.argv[1]]()

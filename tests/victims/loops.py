@@ -3,6 +3,8 @@
 
     loops.py poll broken      asyncio's epoll, poll or select selector, trio or tornado
     loops.py jobs thread      asyncio.run() for each of many jobs, each in a thread of its own
+    loops.py jobs open        loops of one thread, none of which is ever closed
+    loops.py jobs older       the same, and the first of them waits until the agent has come
 
 A service says {"ready": true}, waits for a line, makes its holds and says {"done": true, "holds":
 [[function, start_ns, end_ns], …]}; jobs say the same, and "lives", from a job's first line to its
@@ -19,21 +21,17 @@ import sys
 import threading
 import time
 
+from told import listen, told
+
 ROUNDS = 8
 JOBS = 30
 HOLD_SECONDS = 0.12
 
 truth = []
-told = threading.Event()
 
 
 def say(**facts):
     print(json.dumps(facts | {"pid": os.getpid(), "now_ns": time.monotonic_ns()}), flush=True)
-
-
-def listen_to_test():
-    for _ in sys.stdin:
-        told.set()
 
 
 def back_off(_):
@@ -161,20 +159,34 @@ def run_in_new_thread(lives):
 
 def run_and_leave_open(lives):
     """Loops that are never closed, as code does that makes its own and forgets it."""
+    leave_open(job(lives))
+
+
+def leave_open(coroutine):
     loop = asyncio.new_event_loop()
     loops.append(loop)
-    loop.run_until_complete(job(lives))
+    loop.run_until_complete(coroutine)
 
 
 loops = []
 
 
+async def wait_until_told():
+    while not told.is_set():
+        await asyncio.sleep(0.01)
+
+
 def run_jobs(form):
     run = {"same": run_in_this_thread, "thread": run_in_new_thread,
-           "open": run_and_leave_open}[form]
-    run([])  # the one that the agent asks about
-    say(ready=True)
-    told.wait()
+           "open": run_and_leave_open, "older": run_and_leave_open}[form]
+    if form == "older":
+        say(ready=True)
+        leave_open(wait_until_told())
+    else:
+        run([])
+        run([])  # the agent asks about the first, or comes while that runs and asks about this one
+        say(ready=True)
+        told.wait()
     truth.clear()
     lives = []
     for _ in range(JOBS):
@@ -186,7 +198,7 @@ def run_jobs(form):
 
 
 def main():
-    threading.Thread(target=listen_to_test, daemon=True).start()
+    listen()
     kind, form = sys.argv[1:]
     if kind == "jobs":
         run_jobs(form)

@@ -3,7 +3,6 @@
 
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -14,7 +13,6 @@ import pytest
 from harness.agent import free_port
 from harness.paths import binary
 
-NOBODY = "65534"
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: it loads BPF programs")
 
 
@@ -97,14 +95,8 @@ def test_wrong_variable_is_named():
 
 
 @needs_root
-def test_without_root(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("unprivileged")
-    program = shutil.copy(binary(), folder / "loopstall")
-    for part in (folder, *folder.parents[:2]):
-        if os.stat(part).st_uid == os.geteuid() and str(part) not in ("/", "/tmp"):
-            part.chmod(0o755)
-    drop = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups",
-            "--bounding-set=-all", "--inh-caps=-all"]
+def test_without_root(unprivileged):
+    program, drop = unprivileged
     sentence = assert_one_sentence(run("agent", *own_ports(), program=program, before=drop), 3)
     assert re.search(r"root|CAP_|privileg", sentence)
 

@@ -18,8 +18,9 @@ def free_port():
         return listener.getsockname()[1]
 
 
-def fetch(url, timeout=10):
-    with urllib.request.urlopen(url, timeout=timeout) as response:
+def fetch(url, timeout=10, **headers):
+    request = urllib.request.Request(url, headers=headers)
+    with urllib.request.urlopen(request, timeout=timeout) as response:
         return response.read().decode()
 
 
@@ -66,6 +67,7 @@ class Prometheus:
                 f"--storage.tsdb.path={self._directory}/data",
                 f"--web.listen-address=127.0.0.1:{self.port}",
                 "--log.level=warn",
+                "--enable-feature=exemplar-storage",
             ],
             stdout=self._log,
             stderr=subprocess.STDOUT,

@@ -3,6 +3,7 @@
 under the example's load: none fails, and none is empty. Needs root.
 """
 
+import json
 import math
 import os
 import re
@@ -43,13 +44,17 @@ pytestmark = pytest.mark.skipif(missing() is not None, reason=str(missing()))
 class System:
     """The agent and the Prometheus that scrapes it."""
 
-    def __init__(self, agent, pid, prometheus):
+    def __init__(self, agent, admin, pid, prometheus):
         self.agent = agent
+        self.admin = admin
         self.pid = pid
         self.prometheus = prometheus
 
-    def metrics(self):
-        return fetch(f"http://{self.agent}/metrics")
+    def metrics(self, **headers):
+        return fetch(f"http://{self.agent}/metrics", **headers)
+
+    def stall(self, name):
+        return json.loads(fetch(f"http://{self.admin}/api/v1/stalls/{name}"))
 
 
 def is_ready(agent, process, directory):
@@ -74,15 +79,15 @@ def as_in_the_chart():
 @pytest.fixture(scope="module")
 def system(tmp_path_factory):
     directory = tmp_path_factory.mktemp("live")
-    agent = f"127.0.0.1:{free_port()}"
+    agent, admin = (f"127.0.0.1:{free_port()}" for _ in range(2))
     command = [*as_in_the_chart(), paths.BINARY, "agent", "--listen", agent]
-    command += ["--admin-listen", f"127.0.0.1:{free_port()}"]
+    command += ["--admin-listen", admin]
     with example_service.under_load(directory), example_service.running(
         command, "agent", directory
     ) as process:
         wait_until(lambda: is_ready(agent, process, directory), 60, "the agent is ready")
         with Prometheus(directory, agent, paths.RULES) as prometheus:
-            yield System(agent, process.pid, prometheus)
+            yield System(agent, admin, process.pid, prometheus)
 
 
 def test_the_agent_has_only_the_charts_capabilities(system):
@@ -112,6 +117,41 @@ def test_metrics_are_clean(system):
         ["promtool", "check", "metrics"], input=system.metrics(), capture_output=True, text=True
     )
     assert outcome.returncode == 0 and not outcome.stderr, outcome.stdout + outcome.stderr
+
+
+OPEN_METRICS = "application/openmetrics-text; version=1.0.0"
+
+
+def test_open_metrics_hold_what_the_text_holds(system):
+    """By the strict parser of Prometheus' own client. The agent goes on counting meanwhile."""
+    parser = pytest.importorskip("prometheus_client.openmetrics.parser")
+    families = list(parser.text_string_to_metric_families(system.metrics(Accept=OPEN_METRICS)))
+    assert {"loopstall_turn_seconds", "loopstall_busy_seconds"} <= {one.name for one in families}
+    units = {one.name: one.unit for one in families}
+    assert units["loopstall_turn_seconds"] == "seconds"
+    text = [line for line in system.metrics().splitlines() if not line.startswith("#")]
+    samples = [sample for one in families for sample in one.samples]
+    assert len(samples) == pytest.approx(len(text), abs=60)  # a function may have come between
+    assert {sample.name for sample in samples} == {re.split("[ {]", line, 1)[0] for line in text}
+
+
+def test_exemplars_lead_to_stalls(settled):
+    """From Prometheus' own store to the agent's records."""
+    def stored():
+        now = time.time()
+        return settled.prometheus.get("query_exemplars", start=now - 300, end=now + 5,
+                                      query="loopstall_turn_seconds_bucket")
+
+    checked = 0
+    for series in wait_until(stored, PATIENCE_SECONDS, "exemplars"):
+        bound = float(series["seriesLabels"]["le"])
+        for exemplar in series["exemplars"]:
+            stall = settled.stall(exemplar["labels"]["stall_id"])
+            assert stall["process"] == series["seriesLabels"]["process"]
+            assert stall["duration_seconds"] == pytest.approx(float(exemplar["value"]))
+            assert stall["duration_seconds"] <= bound
+            checked += 1
+    assert checked
 
 
 @pytest.fixture(scope="module")

@@ -4,13 +4,14 @@
 import json
 import pathlib
 import subprocess
+import sys
 
 KINDS = ("link", "map", "prog")  # a link's fdinfo names its program too, so the link comes first
 
 
 def bpftool(*words):
-    return json.loads(subprocess.run(["bpftool", "-j", *words], check=True, capture_output=True,
-                                     text=True).stdout)
+    said = subprocess.run(["bpftool", "-j", *words], check=True, capture_output=True, text=True)
+    return json.loads(said.stdout or "null")
 
 
 def held(kind, pid):
@@ -35,6 +36,13 @@ def entries(pid, name):
     ids = [number for number, shown in held("map", pid).items() if shown == name]
     assert len(ids) == 1, f"map {name}: {ids}"
     return [entry["formatted"] for entry in bpftool("map", "dump", "id", str(ids[0]))]
+
+
+def clear(number, index):
+    """Sets an element of the array map of that number to zero."""
+    shown, = (shown for shown in bpftool("map", "show") if shown["id"] == number)
+    bpftool("map", "update", "id", str(number), "key", *map(str, index.to_bytes(4, sys.byteorder)),
+            "value", *(["0"] * shown["bytes_value"]))
 
 
 def _facts(descriptor):

@@ -16,7 +16,7 @@ import pytest
 
 from . import waiting
 from .paths import PYTHON, VICTIMS
-from .victims import Talker
+from .victims import Talker, arguments, read_truth
 
 PREFIX = "/opt/own/python"  # of the container's Python; the host has nothing there
 APP = "/srv/app"
@@ -144,14 +144,47 @@ class Container:
         self._bundle.cleanup()
 
 
-class ContainedTalker(Talker):
-    """A Talker whose process is the first one of a container; `pid` is the host's."""
+@contextlib.contextmanager
+def overlaid(lower):
+    """That file system with a layer to write to above it, as runtimes make it."""
+    with tempfile.TemporaryDirectory(prefix="loopstall-overlay-", dir="/var/tmp") as folder:
+        upper, work, root = (pathlib.Path(folder, name) for name in ("upper", "work", "root"))
+        for path in (upper, work, root):
+            path.mkdir()
+        layers = f"lowerdir={lower},upperdir={upper},workdir={work}"
+        subprocess.run(["mount", "-t", "overlay", "overlay", "-o", layers, root], check=True)
+        try:
+            yield root
+        finally:
+            subprocess.run(["umount", root], check=True)
 
-    def __init__(self, container, arguments):
+
+class ContainedTalker(Talker):
+    """A Talker whose process is the first one of a container; `pid` is the host's. `python`: the
+    container's own, where that is not python_in() its root."""
+
+    def __init__(self, container, words, python=None):
         self._container = container
-        super().__init__(container.command([python_in(container.root), *arguments]))
+        super().__init__(container.command([python or python_in(container.root), *words]))
         self.pid = container.pid()
 
     def __exit__(self, *problem):
         super().__exit__(*problem)
         self._container.remove()
+
+
+class ContainedVictim(ContainedTalker):
+    """A Victim in a container; its truth log is on a mount."""
+
+    def __init__(self, root, cgroup, python, script, *what):
+        self._folder = tempfile.TemporaryDirectory(prefix="loopstall-truth-")
+        mounts = [(self._folder.name, "/truth"), (VICTIMS, APP)]
+        super().__init__(Container(root, cgroup, mounts),
+                         [script, *arguments(*what, truth="/truth/log")], python)
+
+    def truth(self):
+        return read_truth(pathlib.Path(self._folder.name, "log"))
+
+    def __exit__(self, *problem):
+        super().__exit__(*problem)
+        self._folder.cleanup()

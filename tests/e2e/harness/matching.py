@@ -46,6 +46,10 @@ def blamed(record):
 MACHINE = ("runqueue", "throttled")
 
 
+def machine_seconds(record):
+    return sum(record["causes"].get(cause, 0) for cause in MACHINE)
+
+
 def check(holds, records, file):
     """Every hold has a record of its own, which says how long its function held the loop, and there
     is no record beside them that blames anybody. Returns the matches."""
@@ -58,7 +62,7 @@ def check(holds, records, file):
         held = max(hold["seconds"] for hold in one.record["holds"]
                    if hold["function"] == one.hold["function"])
         slack = max(0.05 * one.hold_seconds, 0.002)
-        waited = sum(one.record["causes"].get(cause, 0) for cause in MACHINE)
+        waited = machine_seconds(one.record)
         assert one.hold_seconds - slack - waited <= held <= one.hold_seconds + slack, one
     taken = {one.record["id"] for one in matches}
     assert len(taken) == len(holds)

@@ -8,6 +8,7 @@ import time
 from . import waiting
 from .metrics import Change
 from .resources import MEGABYTE, write_file
+from .schedstat import ran_and_waited_ns
 from .victims import Victim
 
 LOOPS = ("asyncio", "uvloop")
@@ -28,6 +29,7 @@ class Run:
     before: dict = None   # the service in /api/v1/loops when the work began and when it was over
     after: dict = None
     seconds: float = 0  # that the work took
+    book_ns: int = 0  # what its main thread ran and waited for a CPU meanwhile, by the scheduler
 
     def long_holds(self):
         return [hold for hold in self.holds if hold["end_ns"] - hold["start_ns"] >= HOLD_NS]
@@ -129,7 +131,8 @@ def _look(agent, victims):
     if not agent:
         return None
     services = {key: _service(agent, victim.pid) for key, victim in victims.items()}
-    return agent.scrape(), services
+    books = {key: sum(ran_and_waited_ns(victim.pid)) for key, victim in victims.items()}
+    return agent.scrape(), services, books
 
 
 def _service(agent, pid):
@@ -146,8 +149,9 @@ def _collect(agent, victims, runs, before):
         waiting.until(lambda: all(len(agent.records(run.pid)) >= len(run.long_holds())
                                   for run in runs.values()), 3, "every hold has its record")
     time.sleep(1.2)  # what was sent last has been drained and published
-    scrape, services = _look(agent, victims)
+    scrape, services, books = _look(agent, victims)
     for key, run in runs.items():
         run.records = agent.records(run.pid)
         run.change = Change(before[0], scrape)
         run.before, run.after = before[1][key], services[key]
+        run.book_ns = books[key] - before[2][key]

@@ -61,21 +61,31 @@ class Talker:
             self.process.stdin.close()
 
 
+def arguments(case, loop, form, holds, truth, gap=0.01):
+    """What victim.py is told to do."""
+    return ["--case", case, "--loop", loop, "--form", form, "--holds", str(holds),
+            "--gap", str(gap), "--truth", truth]
+
+
+def read_truth(path):
+    with open(path, encoding="utf-8") as log:
+        return [json.loads(line) for line in log]
+
+
 class Victim(Talker):
     """One run of a case of tests/victims; see victim.py for the conversation."""
 
     def __init__(self, script, case, loop, form, holds, options=None, cgroup=None, heartbeat=False,
                  gap=0.01, python=(PYTHON,), environment=None):
         self._truth = tempfile.NamedTemporaryFile(prefix="loopstall-truth-")
-        command = [*python, str(VICTIMS / script), "--case", case, "--loop", loop, "--form", form,
-                   "--holds", str(holds), "--gap", str(gap), "--truth", self._truth.name]
+        command = [*python, str(VICTIMS / script),
+                   *arguments(case, loop, form, holds, self._truth.name, gap)]
         for name, value in (options or {}).items():
             command += ["--option", f"{name}={value}"]
         super().__init__(command + (["--heartbeat"] if heartbeat else []), cgroup, environment)
 
     def truth(self):
-        with open(self._truth.name, encoding="utf-8") as log:
-            return [json.loads(line) for line in log]
+        return read_truth(self._truth.name)
 
     def __exit__(self, *problem):
         if problem[0] is None and self.process.poll() is None:

@@ -20,6 +20,8 @@ struct Outcome {
   std::string out;
   std::string err;
   std::optional<config::Config> agent;  ///< what the agent command was given
+  std::optional<DoctorRequest> doctor;  ///< what the doctor command was given
+  std::optional<ReplayRequest> replay;  ///< what the replay command was given
   int versions = 0;                     ///< how often the version was printed
 };
 
@@ -29,6 +31,16 @@ Outcome run_with(std::vector<const char*> words, const base::Result<void>& agent
                               [&](const config::Config& config) {
                                 outcome.agent = config;
                                 return agent_result;
+                              },
+                          .doctor =
+                              [&](const DoctorRequest& request) {
+                                outcome.doctor = request;
+                                return base::Result<void>();
+                              },
+                          .replay =
+                              [&](const ReplayRequest& request) {
+                                outcome.replay = request;
+                                return base::Result<void>();
                               },
                           .version = [&] { ++outcome.versions; }};
   words.insert(words.begin(), "loopstall");
@@ -50,6 +62,17 @@ void expect_usage(const std::vector<const char*>& words, const std::string& sent
   EXPECT_FALSE(outcome.agent.has_value()) << "nothing runs after a wrong word";
 }
 
+TEST(CommandLine, DoctorGetsWhatToLookAt) {
+  const Outcome outcome = run_with({"doctor", "--json", "-p", "7", "--pid", "8", "--btf", "/x"});
+  ASSERT_TRUE(outcome.doctor);
+  EXPECT_TRUE(outcome.doctor->json);
+  EXPECT_EQ(outcome.doctor->pids, (std::vector<uint32_t>{7, 8}));
+  EXPECT_EQ(outcome.doctor->btf_path, "/x");
+  EXPECT_FALSE(outcome.agent.has_value());
+  EXPECT_EQ(run_with({"doctor", "-p", "x"}).status, 2);
+  EXPECT_THAT(run_with({"doctor", "--jsn"}).err, HasSubstr("did you mean --json?"));
+}
+
 TEST(CommandLine, AgentGetsItsConfiguration) {
   const Outcome outcome = run_with({"agent", "--stall-threshold", "200ms", "-p", "7"});
   EXPECT_EQ(outcome.status, 0);
@@ -57,6 +80,19 @@ TEST(CommandLine, AgentGetsItsConfiguration) {
   ASSERT_TRUE(outcome.agent.has_value());
   EXPECT_EQ(outcome.agent->stall_threshold_ns, 200'000'000u);
   EXPECT_EQ(outcome.agent->pids, std::vector<uint32_t>{7});
+}
+
+TEST(CommandLine, ReplayGetsItsFile) {
+  const Outcome outcome = run_with({"replay", "measured.ndjson", "--stalls"});
+  EXPECT_EQ(outcome.status, 0);
+  ASSERT_TRUE(outcome.replay);
+  EXPECT_EQ(outcome.replay->file, "measured.ndjson");
+  EXPECT_TRUE(outcome.replay->stalls);
+  EXPECT_FALSE(run_with({"replay", "measured.ndjson"}).replay->stalls);
+  const Outcome without = run_with({"replay"});
+  EXPECT_EQ(without.status, 2);
+  EXPECT_THAT(without.err, HasSubstr("FILE"));
+  EXPECT_EQ(run_with({"replay", "one", "two"}).status, 2);
 }
 
 TEST(CommandLine, VersionAsCommandAndAsFlag) {

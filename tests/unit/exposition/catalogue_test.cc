@@ -40,7 +40,6 @@ TEST(Catalogue, NamesAreUniqueAndSayTypeAndUnit) {
   }
 }
 
-// prometheus-cpp writes HELP as it is: a line break there breaks the whole scrape.
 TEST(Catalogue, HelpIsOneLineWithoutEscapes) {
   for (const MetricInfo& row : catalogue()) {
     EXPECT_FALSE(row.help.empty()) << row.name;

@@ -21,6 +21,26 @@ std::string gunzip(const std::string& packed) {
   return result == Z_STREAM_END ? plain : "broken gzip";
 }
 
+TEST(Accept, PrefersOpenMetricsWhereItIsNamedFirst) {
+  for (const char* yes :
+       {"application/openmetrics-text", "application/openmetrics-text; version=1.0.0",
+        "Application/OpenMetrics-Text;version=\"1.0.0\";q=0.5",
+        // Prometheus 2.42 and 3.5.
+        "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;"
+        "q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1",
+        "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,"
+        "application/openmetrics-text;version=0.0.1;q=0.5,text/plain;version=1.0.0;q=0.4,"
+        "text/plain;version=0.0.4;q=0.3,*/*;q=0.2"}) {
+    EXPECT_TRUE(prefers_open_metrics(yes)) << yes;
+  }
+  for (const char* no :
+       {"", "*/*", "text/plain", "text/html", "application/openmetrics-text;q=0",
+        "application/openmetrics-text;version=0.0.1", "application/openmetrics-text-x",
+        "application/openmetrics-text;q=0.3, text/plain;q=0.5", ";;;,,=", "q=1"}) {
+    EXPECT_FALSE(prefers_open_metrics(no)) << no;
+  }
+}
+
 TEST(AcceptEncoding, IsReadAsRfc9110Says) {
   for (const char* yes : {"gzip", "GZIP", "deflate, gzip", "gzip;q=0.5", "br , gzip ; q=1.0", "*",
                           "identity;q=0, *;q=0.3"}) {

@@ -37,7 +37,7 @@ class RoutesTest : public ::testing::Test {
 TEST_F(RoutesTest, PublicListenerServesThreePathsAndNothingElse) {
   const Response metrics = get(*public_, "/metrics");
   EXPECT_EQ(metrics.status, 200);
-  EXPECT_EQ(metrics.content_type, kTextContentType);
+  EXPECT_EQ(metrics.content_type, "text/plain; version=0.0.4; charset=utf-8");
   EXPECT_NE(metrics.body.find("loopstall_build_info{version=\"1.2.3\"} 1\n"), std::string::npos);
   EXPECT_EQ(get(*public_, "/healthz").status, 200);
   EXPECT_EQ(get(*public_, "/readyz").status, 200);
@@ -47,6 +47,17 @@ TEST_F(RoutesTest, PublicListenerServesThreePathsAndNothingElse) {
     EXPECT_EQ(response.status, 404) << path;
     EXPECT_EQ(response.content_type, "application/json");
   }
+}
+
+TEST_F(RoutesTest, MetricsAreOpenMetricsForThosePreferringIt) {
+  const Request request{
+      .method = "GET", .path = "/metrics", .accept = "application/openmetrics-text;version=1.0.0"};
+  const Response open = public_->answer(request);
+  EXPECT_EQ(open.content_type, "application/openmetrics-text; version=1.0.0; charset=utf-8");
+  EXPECT_TRUE(open.body.ends_with("# EOF\n"));
+  EXPECT_EQ(get(*public_, "/metrics").body.find("# EOF"), std::string::npos) << "each its own text";
+  EXPECT_EQ(public_->answer(request).body, open.body);
+  EXPECT_EQ(header(open, "Vary"), "Accept");
 }
 
 TEST_F(RoutesTest, AdminListenerServesThePageAndTheApi) {

@@ -42,6 +42,7 @@ stalls::ServiceSnapshot upload_service() {
   stalls::ServiceSnapshot service;
   service.labels = {.process = "app.main:app", .runtime = "uvloop"};
   service.turns = histogram({1, 3, 120, 130, 40'000});
+  service.timer_lag = histogram({1, 30});
   service.busy_ns[stalls::index(Cause::cpu)] = 1'250'000'000;
   service.busy_ns[stalls::index(Cause::network)] = 2'000'000'000;
   service.idle_ns = 6'750'000'000;
@@ -53,6 +54,7 @@ stalls::ServiceSnapshot upload_service() {
        .cause = Cause::network,
        .holds = histogram({120, 130}),
        .busy_ns = 1'200'000'000,
+       .harm_ns = 375'000'000,
        .entry = "upload",
        .line = 12,
        .leaf = "recv_into",
@@ -69,6 +71,7 @@ stalls::ServiceSnapshot upload_service() {
   service.stalls[stalls::index(Cause::network)] = 2;
   service.stall_ns[stalls::index(Cause::network)] = 250'000'000;
   service.startup_ns = 1'100'000'000;
+  service.pool = {.busy = 4, .idle = 36};
   service.ready_events = 10;
   service.delayed_events = 3;
   service.loops = {
@@ -115,6 +118,8 @@ stalls::AgentHealth health() {
           .events_lost = {{"ring_full", 0}, {"no_slot", 1}},
           .stack_errors = {{"cpython", "unreadable", 4}},
           .programs = {{"on_switch", 2048, 0.25}},
+          .account_error_ratio = 0.00125,
+          .canary = {.reported = 3, .missed = 1},
           .series_folded = 7,
           .stall_records_suppressed = 5};
 }

@@ -46,7 +46,7 @@ TEST(SnapshotSamples, EveryMetricOfTheCatalogueIsMade) {
   }
 }
 
-TEST(SnapshotSamples, CausesAddUpAndUnmeasuredOnesHaveNoSeries) {
+TEST(SnapshotSamples, CausesAddUpAndEachHasItsSeries) {
   const SampleModel model = snapshot_samples(testing::sample_snapshot(), at(kTakenNs));
   double busy = 0;
   std::size_t causes = 0;
@@ -56,11 +56,7 @@ TEST(SnapshotSamples, CausesAddUpAndUnmeasuredOnesHaveNoSeries) {
     ++causes;
   }
   EXPECT_NEAR(busy, 3.25, 1e-9);
-  std::size_t measured = 0;
-  for (std::size_t i = 0; i < stalls::kCauseCount; ++i) {
-    measured += stalls::cause_is_measured(static_cast<Cause>(i)) ? 1 : 0;
-  }
-  EXPECT_EQ(causes, measured);
+  EXPECT_EQ(causes, stalls::kCauseCount);
   EXPECT_EQ(number(find(model, Metric::stalls, "app.main:app", "cause", "network")), 2);
   EXPECT_EQ(number(find(model, Metric::stalls, "app.main:app", "cause", "cpu")), 0);
   EXPECT_NEAR(number(find(model, Metric::stall_seconds, "app.main:app", "cause", "network")), 0.25,
@@ -105,6 +101,15 @@ TEST(SnapshotSamples, LossesAreShownAtZero) {
   EXPECT_EQ(number(find(model, Metric::events_lost, "", "reason", "ring_full")), 0);
   EXPECT_EQ(number(find(model, Metric::events_lost, "", "reason", "no_slot")), 1);
   EXPECT_EQ(number(find(model, Metric::series_folded, "")), 7);
+}
+
+TEST(SnapshotSamples, AnAccountThatWasNotAuditedHasNoError) {
+  stalls::Snapshot snapshot = testing::sample_snapshot();
+  EXPECT_EQ(number(find(snapshot_samples(snapshot, at(kTakenNs)), Metric::account_error_ratio, "")),
+            0.00125);
+  snapshot.health.account_error_ratio.reset();
+  const SampleModel model = snapshot_samples(snapshot, at(kTakenNs));
+  EXPECT_EQ(find(model, Metric::account_error_ratio, ""), nullptr);
 }
 
 }  // namespace

@@ -5,12 +5,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <limits>
 #include <sstream>
+#include <vector>
 
 #include "base/utf8.h"
 #include "exposition/snapshot_samples.h"
@@ -21,9 +24,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kGolden = LOOPSTALL_SOURCE_DIR "/tests/unit/exposition/metrics.golden.txt";
+constexpr const char* kFolder = LOOPSTALL_SOURCE_DIR "/tests/unit/exposition/";
 
-std::string sample_text() {
+std::string sample_text(TextForm form = TextForm::prometheus) {
   const ScrapeContext context{.now_ns = testing::kTakenNs,
                               .build = {"1.2.3", "abc1234"},
                               .process = ProcessStats{.cpu_seconds = 1.25,
@@ -32,22 +35,59 @@ std::string sample_text() {
                                                       .resident_bytes = 31457280,
                                                       .open_fds = 31,
                                                       .max_fds = 1024}};
-  return to_text(snapshot_samples(testing::sample_snapshot(), context));
-}
-
-std::string read_golden() {
-  std::ifstream in(kGolden);
-  return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+  return to_text(snapshot_samples(testing::sample_snapshot(), context), form);
 }
 
 // UPDATE_GOLDEN=1 writes it instead; read the difference before committing it.
-TEST(TextFormat, SampleSnapshotIsAsRecorded) {
-  const std::string text = sample_text();
+void expect_as_recorded(const std::string& text, const std::string& name) {
+  const std::string file = kFolder + name;
   if (std::getenv("UPDATE_GOLDEN") != nullptr) {
-    std::ofstream(kGolden) << text;
+    std::ofstream(file) << text;
     GTEST_SKIP() << "the recorded text was rewritten";
   }
-  EXPECT_EQ(text, read_golden());
+  std::ifstream in(file);
+  EXPECT_EQ(text, std::string(std::istreambuf_iterator<char>(in), {}));
+}
+
+TEST(TextFormat, SampleSnapshotIsAsRecorded) {
+  expect_as_recorded(sample_text(), "metrics.golden.txt");
+}
+
+TEST(TextFormat, OpenMetricsAreAsRecorded) {
+  expect_as_recorded(sample_text(TextForm::open_metrics), "openmetrics.golden.txt");
+}
+
+/// Lines of samples, without what only OpenMetrics has.
+std::vector<std::string> samples_in(const std::string& text) {
+  std::vector<std::string> samples;
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    if (!line.starts_with("#")) samples.push_back(line.substr(0, line.find(" # {")));
+  }
+  return samples;
+}
+
+TEST(TextFormat, BothFormsHoldTheSameSamples) {
+  EXPECT_EQ(samples_in(sample_text()), samples_in(sample_text(TextForm::open_metrics)));
+}
+
+TEST(TextFormat, ExemplarsAreTheNewestStallsOfTheirBuckets) {
+  const std::string text = sample_text(TextForm::open_metrics);
+  EXPECT_NE(text.find("le=\"0.25\"} 4 # {stall_id=\"k3f9a2\"} "), std::string::npos);
+  EXPECT_EQ(sample_text().find("stall_id="), std::string::npos) << "0.0.4 has none";
+}
+
+TEST(TextFormat, EscapesAndOddNumbers) {
+  SampleModel model;
+  model.add(Metric::hook_info, {"a\\b\"c", "x"}, 1.0);
+  model.add(Metric::account_error_ratio, {}, std::nan(""));
+  model.add(Metric::canary_missed, {}, 1e300);
+  model.add(Metric::canary_reported, {}, std::numeric_limits<double>::infinity());
+  const std::string text = to_text(model);
+  EXPECT_NE(text.find("{hook=\"a\\\\b\\\"c\",mode=\"x\"} 1\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("loopstall_account_error_ratio NaN\n"), std::string::npos);
+  EXPECT_NE(text.find("loopstall_canary_missed_total 1e+300\n"), std::string::npos);
+  EXPECT_NE(text.find("loopstall_canary_reported_total +Inf\n"), std::string::npos);
 }
 
 TEST(TextFormat, BucketsAreCumulativeWithBoundsInSeconds) {

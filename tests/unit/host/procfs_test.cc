@@ -146,6 +146,17 @@ TEST(ParseStat, KnowsProcessesThatEnd) {
   EXPECT_TRUE(ending("X", "0"));
 }
 
+TEST(ParseStat, KnowsProcessesThatWereForkedAndRanNoProgramSince) {
+  const auto forked = [](const std::string& flags) {
+    return parse_stat("42 (x) S 1 42 42 0 -1 " + flags + " 0 0 0 0 0 0 0 0 20 0 1 0 987654 0 0")
+        .value()
+        .forked;
+  };
+  EXPECT_TRUE(forked("4194368")) << "PF_FORKNOEXEC";
+  EXPECT_FALSE(forked("4194304"));
+  EXPECT_FALSE(forked("x"));
+}
+
 TEST(ParseStat, RefusesOddTexts) {
   for (const char* text : {"", "42", "42 (x", "42 x) S 1", ") (", "42 (x) S 1 2 3", "42 (x)"}) {
     EXPECT_FALSE(parse_stat(text)) << text;
@@ -178,6 +189,15 @@ TEST(ParseSyscall, RefusesOddTexts) {
   }
 }
 
+TEST(ParseRunTimes, GivesTimeOnACpuAndForOne) {
+  const auto times = parse_run_times("123456789 4567 89\n").value();
+  EXPECT_EQ(times.ran_ns, 123'456'789u);
+  EXPECT_EQ(times.waited_ns, 4'567u);
+  for (const std::string_view text : {"", "\n", "12", "12 x 3", "-1 2 3"}) {
+    EXPECT_FALSE(parse_run_times(text)) << text;
+  }
+}
+
 TEST(Parsers, NoBytesAreTooOdd) {
   std::mt19937 random(20'261'122);
   constexpr std::string_view kAlphabet = "()0123456789abcdefx-: \n\trwps/.NSpid:";
@@ -190,6 +210,7 @@ TEST(Parsers, NoBytesAreTooOdd) {
     parse_status(text);
     parse_mapping(text);
     parse_syscall(text);
+    parse_run_times(text);
   }
 }
 

@@ -142,6 +142,17 @@ TEST(Remembered, OnlyWhatTheInnermostFramesDecide) {
   EXPECT_TRUE(is_decided_by({kUvloop, 1024, true}, 3));
 }
 
+TEST(EpollWait, WhatCouldNotBeReadIsNoVerdict) {
+  const FrameName unread{"", ""};
+  EXPECT_TRUE(is_undecidable({Stack{kSelect, unread} + kAsyncioLoop, 3, false}));
+  EXPECT_TRUE(is_undecidable({Stack{unread, kSelect} + kAsyncioLoop, 3, false}));
+  EXPECT_FALSE(is_decided_by({Stack{kSelect, unread} + kAsyncioLoop, 3, false}, 3));
+  // What is unread further out changes nothing.
+  EXPECT_FALSE(is_undecidable({Stack{kEndpoint, unread}, 3, false}));
+  EXPECT_TRUE(is_decided_by({Stack{kEndpoint, unread}, 3, false}, 3));
+  EXPECT_FALSE(is_undecidable({{}, 3, false}));
+}
+
 TEST(RunningThread, InItsHomeWait) {
   const LoopSighting sighting =
       judge_running_thread({Stack{kSelect} + kAsyncioLoop, 3, false}, true);
@@ -166,6 +177,23 @@ TEST(RunningThread, InsideThePrivateSelectorOfAClientIsInATurn) {
 TEST(RunningThread, InsideSelectButNotInEpollIsInATurn) {
   // select() computes before and after its system call.
   EXPECT_FALSE(judge_running_thread({Stack{kSelect} + kAsyncioLoop, 0, false}, false).in_home_wait);
+}
+
+TEST(RunningThread, AChildThatWasForkedInACallbackHasNoLoop) {
+  const FrameName kBegin{"BaseProcess._bootstrap",
+                         "/usr/lib/python3.11/multiprocessing/process.py"};
+  const FrameName kWorker{"_process_worker", "/usr/lib/python3.11/concurrent/futures/process.py"};
+  const Stack inherited = Stack{kBegin, kEndpoint, kHandle} + kAsyncioLoop;
+  EXPECT_EQ(judge_running_thread({Stack{kWorker} + inherited, 0, false}, false).kind,
+            RuntimeKind::none);
+  EXPECT_EQ(
+      judge_running_thread({Stack{kWorker, kBegin, kEndpoint} + kUvloop, 0, true}, false).kind,
+      RuntimeKind::none);
+  // One of its own it may have.
+  EXPECT_EQ(
+      judge_running_thread({Stack{kEndpoint, kHandle} + kAsyncioLoop + inherited, 0, false}, false)
+          .kind,
+      RuntimeKind::asyncio);
 }
 
 TEST(RunningThread, UvloopIsKnownByItsRunner) {

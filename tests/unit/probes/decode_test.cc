@@ -123,6 +123,25 @@ TEST(Decode, TheCoroutineAndTheCollector) {
   EXPECT_FALSE(what<BlockEnded>(cut(event)).stack.in_gc);
 }
 
+TEST(Decode, TheTask) {
+  auto event = stack_event(LS_EVENT_TICK, 1);
+  event.coroutine = 0x7f00;
+  event.task_kind = LS_TASK_NUMBER;
+  event.task_name[16] = 1 << 3;
+  event.task_name[24] = 42;
+  EXPECT_EQ(what<Ticked>(cut(event)).task, "Task-42");
+  event.header.type = LS_EVENT_BLOCK;
+  EXPECT_EQ(what<BlockEnded>(cut(event)).task, "Task-42");
+  event.task_kind = LS_TASK_TEXT;
+  EXPECT_EQ(what<BlockEnded>(cut(event)).task, "") << "these are no str's bytes";
+  event.task_kind = LS_TASK_NUMBER;
+  event.coroutine = 0;
+  EXPECT_EQ(what<BlockEnded>(cut(event)).task, "") << "left over from the stack before";
+  event.coroutine = 0x7f00;
+  event.task_kind = LS_TASK_UNKNOWN;
+  EXPECT_EQ(what<BlockEnded>(cut(event)).task, "");
+}
+
 TEST(Decode, CandidateHolderAndTick) {
   const auto candidate = what<Candidate>(cut(stack_event(LS_EVENT_CANDIDATE, 2)));
   EXPECT_EQ(candidate.question, 1u);
@@ -315,7 +334,7 @@ TEST(DecodeSlot, EveryField) {
   slot.turn_flags = LS_TURN_AT_LEAST;
   slot.idle_ns = 8;
   slot.startup_ns = 9;
-  slot.turn_sum_ns = 10;
+  slot.timer_lag_sum_ns = 13;
   slot.ready_events = 11;
   slot.delayed_events = 12;
   for (uint32_t i = 0; i < LS_CAUSES; ++i) {
@@ -323,7 +342,10 @@ TEST(DecodeSlot, EveryField) {
     slot.stalls[i] = 200 + i;
     slot.stall_ns[i] = 300 + i;
   }
-  for (uint32_t i = 0; i < LS_BUCKETS; ++i) slot.turn_buckets[i] = 400 + i;
+  for (uint32_t i = 0; i < LS_BUCKETS; ++i) {
+    slot.turn_buckets[i] = {400 + i, 600 + i};
+    slot.timer_lag_buckets[i] = 500 + i;
+  }
   const stalls::LoopAccount account = decode_slot(slot);
   EXPECT_EQ(account.activity, stalls::LoopActivity::off_cpu);
   EXPECT_EQ(account.generation, 2u);
@@ -337,7 +359,8 @@ TEST(DecodeSlot, EveryField) {
   EXPECT_TRUE(account.turn_at_least);
   EXPECT_EQ(account.idle_ns, 8u);
   EXPECT_EQ(account.startup_ns, 9u);
-  EXPECT_EQ(account.turns.sum_ns, 10u);
+  EXPECT_EQ(account.turns.sum_ns, 15u * 600 + 105);
+  EXPECT_EQ(account.timer_lag.sum_ns, 13u);
   EXPECT_EQ(account.ready_events, 11u);
   EXPECT_EQ(account.delayed_events, 12u);
   for (std::size_t i = 0; i < stalls::kCauseCount; ++i) {
@@ -347,6 +370,8 @@ TEST(DecodeSlot, EveryField) {
   }
   for (std::size_t i = 0; i < stalls::kBucketCount; ++i) {
     EXPECT_EQ(account.turns.buckets[i], 400 + i);
+    EXPECT_EQ(account.turn_time_ns[i], 600 + i);
+    EXPECT_EQ(account.timer_lag.buckets[i], 500 + i);
   }
 }
 

@@ -20,13 +20,14 @@ stalls::KnownStackPtr stack_of(std::string function) {
   return std::make_shared<const stalls::KnownStack>(std::move(known));
 }
 
-/// The resolver looks for processes where there are none; the answers are the test's. Stacks are
-/// numbered from 1 in the order they are asked for.
+/// The answers are the test's. Stacks are numbered from 1 in the order they are asked for.
 class StackCacheTest : public ::testing::Test {
  protected:
-  host::Procfs procfs_{"/nonexistent"};
-  Resolver resolver_{procfs_, base::system_clock(), {}};
-  StackCache cache_{resolver_};
+  struct Requests : StackRequests {
+    bool resolve(uint32_t, uint64_t, const stacks::RawStack&) override { return true; }
+  };
+  Requests requests_;
+  StackCache cache_{requests_};
 };
 
 TEST_F(StackCacheTest, AStackIsAskedForOnce) {

@@ -196,6 +196,22 @@ TEST_F(PythonInspectorTest, AnotherLayoutFailsTheSelfCheck) {
   EXPECT_EQ(refusal(), PythonRefusal::self_check_failed);
 }
 
+TEST_F(PythonInspectorTest, StatesThatEndedThreadsLeftBehindAreTolerated) {
+  const PythonLayout& layout = *python_layout({3, 11});
+  const auto leave_behind = [&](uint64_t before, uint64_t state, uint64_t thread) {
+    memory_.put<uint64_t>(before + layout.thread.next, state);
+    memory_.add(state, 512);
+    memory_.put<uint64_t>(state + layout.thread.thread_id, thread);
+    memory_.put<uint64_t>(state + layout.thread.top_frame, kCframe);
+    memory_.add(thread, 4'096);
+    memory_.put<uint64_t>(thread + 0x318 + kKey * 16, 0x1234);  // other data's by now
+  };
+  leave_behind(kTstate, 0x7100'0000, 0x7200'0000);
+  EXPECT_TRUE(inspect());
+  leave_behind(0x7100'0000, 0x7300'0000, 0x7400'0000);
+  EXPECT_EQ(refusal(), PythonRefusal::self_check_failed);
+}
+
 TEST_F(PythonInspectorTest, UnreadableMemoryIsSaid) {
   memory_ = FakeMemory();
   EXPECT_EQ(refusal(), PythonRefusal::unreadable_memory);

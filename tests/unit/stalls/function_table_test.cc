@@ -75,6 +75,33 @@ class FunctionTableTest : public ::testing::Test {
   FunctionTable table_{FunctionLimits{}, budget_};
 };
 
+TEST_F(FunctionTableTest, PartsAreOfFunctionsWithSeries) {
+  const Hold known = hold("save_log", 20 * kMs), unknown = hold("short", kMs);
+  table_.observe_hold(known, "", kSecond);
+  table_.observe_turn({known, unknown, hold(reserved_stack(stacks::kMachine), 9 * kMs)}, 30 * kMs);
+  table_.add_busy(share("save_log", 20 * kMs), kSecond);
+  table_.add_busy(share("save_log", 5 * kMs, Cause::cpu), kSecond);
+  table_.add_busy(share("~machine", 9 * kMs), kSecond);
+  const auto parts = table_.parts();
+  ASSERT_EQ(parts.size(), 1u);
+  const auto& [function, part] = *parts.begin();
+  EXPECT_EQ(function.first, "save_log");
+  EXPECT_EQ(part.busy_ns, 25 * kMs);
+  MovedByLength moved{};
+  move_time(moved, 30 * kMs, 20 * kMs);
+  EXPECT_EQ(part.moved_ns, moved);
+}
+
+TEST_F(FunctionTableTest, HarmIsCountedByFunctionAndCause) {
+  table_.observe_harm(hold("save_log", 20 * kMs), 7 * kMs, kSecond);
+  table_.observe_harm(hold("save_log", 20 * kMs), 5 * kMs, kSecond);
+  table_.observe_harm(hold("back_off", 20 * kMs, Cause::sleep), 3 * kMs, kSecond);
+  table_.observe_harm(hold("short", kMs), 2 * kMs, kSecond);
+  EXPECT_EQ(find(table_, "save_log")->harm_ns, 12 * kMs);
+  EXPECT_EQ(find(table_, "back_off", Cause::sleep)->harm_ns, 3 * kMs);
+  EXPECT_EQ(find(table_, stacks::kOther)->harm_ns, 2 * kMs);
+}
+
 TEST_F(FunctionTableTest, DeathsAreCountedByFunctionAndAdmitIt) {
   table_.observe_death(hold("save_log", kSecond), kSecond);
   table_.observe_death(hold("save_log", kSecond), kSecond);

@@ -122,6 +122,7 @@ TEST_F(ServiceTableTest, WhatALoopGrewByIsAddedOnce) {
   loop.account().delayed_events = 6;
   loop.account().startup_ns = 7;
   loop.account().turns.observe(2 * kMs);
+  loop.account().timer_lag.observe(3 * kMs);
   loop.account().syscalls = {{"recvfrom", 8}};
   for (int i = 0; i < 4; ++i) settle(loop, ledger);
   const ServiceSnapshot snapshot = table_.service(labels("a")).snapshot();
@@ -134,6 +135,8 @@ TEST_F(ServiceTableTest, WhatALoopGrewByIsAddedOnce) {
   EXPECT_EQ(snapshot.startup_ns, 7u);
   EXPECT_EQ(snapshot.turns.count(), 1u);
   EXPECT_EQ(snapshot.turns.sum_ns, 2 * kMs);
+  EXPECT_EQ(snapshot.timer_lag.count(), 1u);
+  EXPECT_EQ(snapshot.timer_lag.sum_ns, 3 * kMs);
   ASSERT_EQ(snapshot.syscalls.size(), 1u);
   EXPECT_EQ(snapshot.syscalls[0].syscall, "recvfrom");
   EXPECT_EQ(snapshot.syscalls[0].blocked_ns, 8u);

@@ -22,8 +22,9 @@ StallRecord record() {
   record.cause_ns[index(Cause::cpu)] = 3'456'789;
   record.cause_ns[index(Cause::network)] = 120'000'000;
   record.syscalls = {{"recvfrom", "socket", 120'000'000, 2}};
-  record.coroutines = {1, 2};
+  record.coroutines = {1, 2, 120'000'000};
   record.delayed_events = 3;
+  record.harm_ns = 185'185'184;
   StallHold hold;
   hold.function = "save_log";
   hold.entry = "upload";
@@ -35,7 +36,7 @@ StallRecord record() {
   hold.cause = Cause::network;
   hold.syscall = "recvfrom";
   hold.hold_ns = 120'000'000;
-  hold.coroutines = {1, 2};
+  hold.coroutines = {1, 2, 120'000'000};
   hold.advice = "Use httpx.";
   hold.stack.frames = {{"SocketIO.readinto", "socket.py", "/usr/lib/python3.11/socket.py", 706,
                         stacks::Origin::stdlib},
@@ -56,11 +57,11 @@ TEST(StallRecord, WritesVersionOne) {
       R"("tid":11,"process":"app.main:app","runtime":"uvloop","namespace":"prod","pod":"shop-1",)"
       R"("container":"web","cause":"network","causes":{"cpu":0.003456789,"network":0.12},)"
       R"("syscalls":[{"syscall":"recvfrom","fd_kind":"socket","blocked_seconds":0.12,"waits":2}],)"
-      R"("coroutines":{"seen":1,"samples":2},"delayed_events":3,)"
+      R"("coroutines":{"seen":1,"samples":2,"longest_seconds":0.12},"delayed_events":3,"harm_seconds":0.185185184,)"
       R"("holds":[{"function":"save_log","entry":"upload",)"
       R"("leaf":"SocketIO.readinto","file":"app/log.py","path":"/srv/app/log.py","line":12,)"
       R"("why":"local_directory","cause":"network","syscall":"recvfrom","seconds":0.12,)"
-      R"("coroutines":{"seen":1,"samples":2},"advice":"Use httpx.",)"
+      R"("coroutines":{"seen":1,"samples":2,"longest_seconds":0.12},"advice":"Use httpx.",)"
       R"("stack_truncated":false,"stack":[{"function":"SocketIO.readinto","file":"socket.py",)"
       R"("path":"/usr/lib/python3.11/socket.py","line":706,"origin":"stdlib","why":"stdlib_folder",)"
       R"("kind":"function"},)"

@@ -285,6 +285,9 @@ TickSample tick(KnownStackPtr stack, uint64_t coroutine, Cause cause = Cause::cp
   return {{}, std::move(stack), cause, coroutine};
 }
 
+using Met = std::pair<uint64_t, uint64_t>;  // seen, samples
+Met met(const Coroutines& coroutines) { return {coroutines.seen, coroutines.samples}; }
+
 TEST(TurnAttribution, TheCollectorsTimeIsNotTheFunctionsThatItStruck) {
   const auto make = stack_of("make"), collecting = stack_of("~gc");
   const auto holds = attribute_turn(
@@ -293,8 +296,8 @@ TEST(TurnAttribution, TheCollectorsTimeIsNotTheFunctionsThatItStruck) {
   EXPECT_EQ(held(holds, "~gc", Cause::gc), 20 * kMs);
   EXPECT_EQ(held(holds, "make", Cause::cpu), 10 * kMs);
   EXPECT_EQ(held(holds, "make", Cause::gc), 0u);
-  EXPECT_EQ(find(holds, "~gc")->coroutines, Coroutines{}) << "no coroutine runs the collector";
-  EXPECT_EQ(find(holds, "make")->coroutines, (Coroutines{1, 1}));
+  EXPECT_EQ(met(find(holds, "~gc")->coroutines), Met(0, 0)) << "no coroutine runs the collector";
+  EXPECT_EQ(met(find(holds, "make")->coroutines), Met(1, 1));
 }
 
 TEST(TurnAttribution, CollectorsTimeWhoseSamplesWereLostIsItsOwn) {
@@ -313,16 +316,61 @@ TEST(TurnAttribution, CountsTheCoroutinesThatSamplesMet) {
                              tick(price, 0), tick(stack_of("other"), 0x4000)},
                             {{Cause::cpu, 50 * kMs}});
   const auto holds = attribute_turn(turn);
-  EXPECT_EQ(find(holds, "price")->coroutines, (Coroutines{2, 4}));
-  EXPECT_EQ(find(holds, "other")->coroutines, (Coroutines{1, 1}));
-  EXPECT_EQ(find(holds, "crunch")->coroutines, Coroutines{})
+  EXPECT_EQ(met(find(holds, "price")->coroutines), Met(2, 4));
+  EXPECT_EQ(met(find(holds, "other")->coroutines), Met(1, 1));
+  EXPECT_EQ(met(find(holds, "crunch")->coroutines), Met(0, 0))
       << "it is the waiter's, not the holder's";
-  EXPECT_EQ(coroutines_of(turn), (Coroutines{4, 6}));
+  EXPECT_EQ(met(coroutines_of(turn)), Met(4, 6));
+}
+
+TEST(TurnAttribution, TheTaskIsThatOfTheLongestCoroutine) {
+  auto one = block(stack_of("price"), Cause::network, 30 * kMs);
+  one.coroutine = 0x1000;
+  one.task = "short";
+  auto other = block(stack_of("price"), Cause::network, 70 * kMs);
+  other.coroutine = 0x2000;
+  other.task = "long";
+  EXPECT_EQ(attribute_turn(turn_of({one, other}, {}, {})).at(0).coroutines.task, "long");
+  other.task.clear();
+  EXPECT_EQ(attribute_turn(turn_of({one, other}, {}, {})).at(0).coroutines.task, "")
+      << "a wrong name is worse than none";
+}
+
+/// What of 180 ms of computing one coroutine had at least, if 18 ticks met them in turn.
+uint64_t longest_of(uint64_t coroutines) {
+  std::vector<TickSample> ticks;
+  for (uint64_t i = 0; i < 18; ++i) ticks.push_back(tick(stack_of("price"), 1 + i % coroutines));
+  const Turn turn = turn_of({}, std::move(ticks), {{Cause::cpu, 180 * kMs}});
+  const auto holds = attribute_turn(turn);
+  EXPECT_EQ(holds.at(0).coroutines, coroutines_of(turn));
+  return holds.at(0).coroutines.longest_ns;
+}
+
+TEST(TurnAttribution, SaysForHowLongOneCoroutineHeldItAtLeast) {
+  EXPECT_GT(longest_of(1), 150 * kMs);
+  EXPECT_LT(longest_of(1), 162 * kMs) << "18 samples say no more";
+  EXPECT_GT(longest_of(2), 40 * kMs);
+  EXPECT_LT(longest_of(2), 90 * kMs);
+  EXPECT_LT(longest_of(18), 3 * kMs);
+}
+
+TEST(TurnAttribution, ABlockIsAllOneCoroutines) {
+  auto one = block(stack_of("back_off"), Cause::sleep, 100 * kMs);
+  one.coroutine = 0x1000;
+  auto other = block(stack_of("back_off"), Cause::sleep, 30 * kMs);
+  other.coroutine = 0x2000;
+  EXPECT_EQ(coroutines_of(turn_of({one, other}, {}, {{Cause::sleep, 130 * kMs}})),
+            (Coroutines{2, 2, 100 * kMs}));
 }
 
 TEST(TurnAttribution, ASampleWithoutTimeMakesNoHold) {
   const auto holds = attribute_turn(turn_of({}, {tick(stack_of("price"), 0x1000)}, {}));
   EXPECT_TRUE(holds.empty());
+}
+
+TEST(Harm, IsHalfOfThePartForEachThatWaited) {
+  EXPECT_EQ(harm_ns(100 * kMs, 7), 350 * kMs);
+  EXPECT_EQ(harm_ns(100 * kMs, 0), 0u);
 }
 
 }  // namespace

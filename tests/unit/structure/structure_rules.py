@@ -21,7 +21,8 @@ MAY_INCLUDE = {
     "probes": ["stalls", "loops", "stacks", "base", "wire"],
     "session": ["probes", "stalls", "loops", "stacks", "host", "config", "base"],
     "exposition": ["stalls", "config", "base", "loops", "stacks"],
-    "cli": ["session", "exposition", "config", "base"],
+    "doctor": ["session", "probes", "loops", "stacks", "host", "base"],
+    "cli": ["session", "exposition", "doctor", "config", "base"],
     "main.cc": ["cli"],
 }
 
@@ -34,7 +35,7 @@ ONLY_HEADERS = {
 # A library is known to one folder, so that it can be replaced there.
 LIBRARY_HOMES = [
     (re.compile(r"^(bpf/(libbpf|bpf|btf)\.h|.*\.skel\.h|linux/bpf.*\.h)$"), {"probes"}),
-    (re.compile(r"^(prometheus/.*|civetweb\.h|CivetServer\.h)$"), {"exposition"}),
+    (re.compile(r"^(civetweb\.h|CivetServer\.h)$"), {"exposition"}),
     (re.compile(r"^CLI/.*$"), {"config", "cli"}),
     (re.compile(r"^yaml-cpp/.*$"), {"config"}),
     (re.compile(r"^spdlog/.*$"), {"base"}),

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <optional>
+#include <string>
+
+namespace loopstall::doctor {
+
+/// What the agent needs of the machine, as it is. Nothing in an optional: the machine does not say.
+struct Machine {
+  std::string kernel;        ///< uname -r
+  std::string architecture;  ///< uname -m
+  std::string btf_path;
+  bool has_btf = false;                 ///< that file can be read
+  std::optional<std::string> lockdown;  ///< "none", "integrity" or "confidentiality"
+  std::string missing_capabilities;     ///< names, with commas; empty: it has them all
+  bool may_sample = true;               ///< CAP_PERFMON or CAP_SYS_ADMIN
+  std::optional<int> perf_event_paranoid;
+  bool has_tracefs = false;              ///< its system calls' tracepoints can be seen
+  int cgroup_version = 0;                ///< 1, 2, or 0 where none is mounted
+  std::optional<bool> sees_all_pids;     ///< it is in the first pid namespace
+  std::optional<bool> sees_all_cgroups;  ///< it is in the first cgroup namespace
+};
+
+/// Reads it, below `root` ("" but for tests). `btf_path`: empty is the kernel's own.
+Machine read_machine(const std::string& root, const std::string& btf_path);
+
+}  // namespace loopstall::doctor

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "host/procfs.h"
+#include "session/canary.h"
+#include "session/outside.h"
+#include "session/resolver.h"
+#include "session/stall_log.h"
+
+namespace loopstall::session {
+
+/// The machine itself. All references must outlive it; `log` and `canary` may be null.
+class LiveOutside : public Outside {
+ public:
+  LiveOutside(const base::Clock& clock, const host::Procfs& procfs, probes::Probes& probes,
+              Resolver& resolver, StallLog* log, Canary* canary);
+
+  /// A step of the session begins: it has one time.
+  void begin_step();
+
+  uint64_t monotonic_ns() override { return monotonic_ns_; }
+  uint64_t wall_ns() override { return wall_ns_; }
+  uint32_t slot_count() override;
+  std::optional<stalls::LoopAccount> read_slot(uint32_t slot) override;
+  std::optional<probes::OpenSpan> open_span(uint32_t slot, uint32_t generation,
+                                            uint64_t begun_before_ns,
+                                            uint64_t known_since_ns) override;
+  std::optional<AuditReading> read_for_audit(uint32_t slot, uint32_t pid, uint32_t tid) override;
+  void prepare_slot(uint32_t slot, uint32_t generation, uint64_t since_ns) override;
+  void prepare_slot_in_turn(uint32_t slot, uint32_t generation, uint64_t since_ns,
+                            stalls::Cause cause) override;
+  bool retire_slot(uint32_t slot) override;
+  void release_slot(uint32_t slot) override;
+  bool describe(const stacks::PythonProcess& process) override;
+  void ignore(uint32_t pid, uint64_t start_boot_ns, const probes::IgnoredUntil& until) override;
+  void forget_process(uint32_t pid) override;
+  bool accept(const probes::WaitIdentity& wait, uint32_t slot, uint32_t generation,
+              uint32_t runtime) override;
+  void refuse(const probes::WaitIdentity& wait) override;
+  void withdraw(const probes::WaitIdentity& wait) override;
+  void remember(uint32_t pid, uint64_t signature, std::optional<uint32_t> runtime) override;
+  bool offer_slot(uint32_t slot, uint32_t generation) override;
+  void watch_polls(bool watch) override;
+  void seed(std::span<const probes::Seed> seeds) override;
+  std::vector<stalls::HookChoice> hooks() override;
+  probes::Probes::Health kernel_health() override;
+  std::optional<uint64_t> start_of(uint32_t pid) override;
+  std::string executable_of(uint32_t pid) override;
+  bool has_thread(uint32_t pid, uint32_t tid) override;
+  void inspect(uint32_t pid) override;
+  void count_pool(uint32_t pid) override;
+  void forget_names(uint32_t pid) override;
+  bool resolve(uint32_t pid, uint64_t stack_id, const stacks::RawStack& stack) override;
+  bool seed_canary(uint32_t slot, uint32_t generation) override;
+  std::vector<CanaryHold> take_canary_holds() override;
+  uint64_t first_record() override;
+  void log(std::shared_ptr<const stalls::StallRecord> record) override;
+  uint64_t suppressed_records() override;
+
+ private:
+  const base::Clock& clock_;
+  const host::Procfs& procfs_;
+  probes::Probes& probes_;
+  Resolver& resolver_;
+  StallLog* log_;
+  Canary* canary_;
+  uint64_t monotonic_ns_ = 0;
+  uint64_t wall_ns_ = 0;
+};
+
+}  // namespace loopstall::session

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Victims that need the standard library alone, so that they run on every Python and in every
+container, and what must hold of the records of each.
+"""
+
+import contextlib
+import dataclasses
+
+from . import matching, waiting
+
+SCRIPT = "every_python.py"
+HOLD_NS = 20_000_000
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Case:
+    script: str
+    name: str
+    causes: dict  # {function that is blamed: cause}
+    holds: int = 20  # of each function; half as many when mended
+    computes: bool = False
+
+    def __str__(self):
+        return self.name
+
+    def holds_in(self, form):
+        return self.holds if form == "broken" else self.holds // 2
+
+
+# In files and folders that are called like them: one, two and four bytes a character.
+STRANGE = {"r\u00e9servation", "\u0437\u0430\u0434\u0430\u0447\u0430", "\U00020000\u4efb"}
+WAITS = Case(SCRIPT, "waits", {
+    "back_off": "sleep", "read_reply": "network", "read_cache": "lock", "charge_card": "sleep",
+    **dict.fromkeys(STRANGE, "sleep")})
+CASES = [
+    WAITS,
+    Case(SCRIPT, "computes", {"score_orders": "cpu", "parse_orders": "cpu"}, 9, computes=True),
+    Case("threads.py", "gil", {"crunch": "gil"}, 9, computes=True),
+]
+
+
+class Seen:
+    """What one victim logged of itself, and the agent of it, once it is done."""
+
+    def __init__(self, agent, victim):
+        truth = victim.truth()
+        self.holds = [line for line in truth if line["kind"] == "hold"
+                      and line["end_ns"] - line["start_ns"] >= HOLD_NS]
+        self.labels = agent.loop(victim.pid)["labels"]
+        with contextlib.suppress(AssertionError):  # missing records are the tests' to report
+            waiting.until(lambda: self._read(agent, victim.pid), 4, "records")
+
+    def _read(self, agent, pid):
+        self.records = agent.records(pid)
+        return len(self.matched()) == len(self.holds)
+
+    def matches(self):
+        return matching.match(self.holds, self.records)
+
+    def matched(self):
+        return [match for match in self.matches() if match.record]
+
+
+def check_blame(case, seen):
+    matches = seen.matches()
+    wrong = [(match.hold["function"], match.record and matching.blamed(match.record))
+             for match in matches if not match.record
+             or matching.blamed(match.record) != (match.hold["function"], match.hold["file"])]
+    functions = {match.hold["function"] for match in matches}
+    assert functions == set(case.causes)
+    assert len(matches) >= case.holds * len(functions) * 2 // 3, "too few holds to judge by"
+    assert len(wrong) <= len(matches) // 100, wrong
+
+
+def check_causes(case, seen):
+    other = []
+    matches = seen.matched()
+    for match in matches:
+        longest = max(match.record["holds"], key=lambda hold: hold["seconds"])
+        if longest["cause"] != case.causes[match.hold["function"]]:
+            other.append((match.hold["function"], match.record["causes"]))
+    assert matches and len(other) <= len(matches) // 100, other
+
+
+def check_durations(seen):
+    """Within 5 % or 2 ms of the victim's own clock."""
+    matches = seen.matched()
+    off = [(match.hold, match.record["duration_seconds"]) for match in matches
+           if abs(match.record["duration_seconds"] - match.hold_seconds)
+           > max(0.05 * match.hold_seconds, 0.002)]
+    assert matches and len(off) <= len(matches) // 100, off
+
+
+def check_sums(seen):
+    """The causes add up to the turn."""
+    assert seen.records and all(
+        abs(sum(record["causes"].values()) / record["duration_seconds"] - 1) <= 0.005
+        for record in seen.records)
+
+
+def check_silence(case, mended):
+    held = [hold for record in mended.records for hold in record["holds"]
+            if hold["function"] in case.causes and hold["seconds"] >= HOLD_NS / 1e9]
+    assert not held
