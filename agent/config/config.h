@@ -12,6 +12,8 @@ namespace loopstall::config {
 /// How the turn boundaries are hooked (docs/architecture.md, hook ladder).
 enum class HookMode : uint8_t {
   automatic,   ///< the cheapest that this kernel lets us attach
+  fentry,      ///< the functions of the system calls: only their callers pay
+  kprobe,      ///< the same by return probes, which run out; never automatic
   tracepoint,  ///< the per-syscall tracepoints; need tracefs
   tp_btf,      ///< sys_enter and sys_exit for every system call; need only BTF
 };

@@ -92,7 +92,7 @@ constexpr Option kOptions[] = {
        c.btf_path = t;
        return Result<void>();
      }},
-    {"--hook", "MODE", "auto", false, "Turn boundaries: auto, tracepoint or tp_btf",
+    {"--hook", "MODE", "auto", false, "Turn boundaries: auto, fentry, kprobe, tracepoint or tp_btf",
      [](Config& c, std::string_view n, std::string_view t) {
        return store(hook_value(n, t), c.hook);
      }},

@@ -45,7 +45,9 @@ base::Result<T> choice_value(std::string_view name, std::string_view text,
               text);
 }
 
-constexpr std::array<Choice<HookMode>, 3> kHookModes = {{{"auto", HookMode::automatic},
+constexpr std::array<Choice<HookMode>, 5> kHookModes = {{{"auto", HookMode::automatic},
+                                                         {"fentry", HookMode::fentry},
+                                                         {"kprobe", HookMode::kprobe},
                                                          {"tracepoint", HookMode::tracepoint},
                                                          {"tp_btf", HookMode::tp_btf}}};
 

@@ -116,11 +116,19 @@ std::vector<Check> check_hooks(const std::vector<probes::HookTry>& tries) {
   const probes::HookTry* chosen = nullptr;
   for (const probes::HookTry& one : tries) {
     const bool works = one.reason.empty();
-    if (works && chosen == nullptr) chosen = &one;
+    // What would not be chosen anyhow is missed by nobody.
+    const bool is_missed = !works && chosen == nullptr && !one.only_on_demand;
+    if (works && chosen == nullptr && !one.only_on_demand) chosen = &one;
     checks.push_back({"hook " + one.name,
-                      works ? Verdict::ok : Verdict::limits,
+                      is_missed ? Verdict::limits : Verdict::ok,
                       works ? "attaches" : one.reason,
                       {}});
+    if (is_missed && one.name == "fentry") {
+      checks.back().fix =
+          "use a kernel whose functions BPF programs may be attached to "
+          "(CONFIG_DYNAMIC_FTRACE_WITH_DIRECT_CALLS): else every process pays a little";
+    }
+    if (one.only_on_demand) checks.back().finding += "; only used on demand (--hook)";
   }
   if (chosen != nullptr) {
     checks.push_back({"hooks", Verdict::ok, "turns are measured by " + chosen->name, {}});

@@ -3,18 +3,17 @@
 
 #include <bpf/btf.h>
 #include <linux/perf_event.h>
-#include <sys/mount.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <functional>
 #include <string_view>
 #include <utility>
 
 #include "base/log.h"
+#include "probes/attaching.h"
 #include "probes/hook_try.h"
 #include "probes/syscalls.h"
 
@@ -25,42 +24,41 @@ using base::ErrorKind;
 using base::fail;
 using base::Result;
 
-constexpr char kTracefs[] = "/sys/kernel/tracing";
-
-/// What libbpf said last: the reason for a failure, and never more than the log's debug level.
-thread_local std::string last_libbpf_warning;
-
-int keep_libbpf_message(libbpf_print_level level, const char* format, va_list arguments) {
-  if (level == LIBBPF_DEBUG) return 0;
-  char text[512];
-  const int size = std::vsnprintf(text, sizeof text, format, arguments);
-  std::string_view message(
-      text, static_cast<std::size_t>(std::min<int>(size, static_cast<int>(sizeof text) - 1)));
-  while (message.ends_with('\n')) message.remove_suffix(1);
-  last_libbpf_warning = std::string(message);
-  base::log_debug("libbpf: {}", message);
-  return 0;
-}
-
-std::string reason(int error) {
-  const std::string text = std::strerror(error < 0 ? -error : error);
-  return last_libbpf_warning.empty() ? text : text + " (" + last_libbpf_warning + ")";
-}
+/// What the kernel's own types say of it.
+struct KernelTypes {
+  bool switch_has_state = false;
+  bool has_task_registers = false;
+};
 
 /// The tracepoint's fourth argument, the previous task's state, came with 5.18 (fa2c3254d7cf).
-bool sched_switch_has_state(const std::string& btf_path) {
-  btf* types = btf_path.empty() ? btf__load_vmlinux_btf() : btf__parse(btf_path.c_str(), nullptr);
-  if (types == nullptr) return false;
-  bool has_state = false;
+bool switch_has_state(const btf* types) {
   const int id = btf__find_by_name_kind(types, "btf_trace_sched_switch", BTF_KIND_TYPEDEF);
-  if (id > 0) {
-    const btf_type* type = btf__type_by_id(types, btf__type_by_id(types, id)->type);
-    if (type != nullptr && btf_is_ptr(type)) type = btf__type_by_id(types, type->type);
-    // The private data, preempt, prev, next, and prev_state.
-    has_state = type != nullptr && btf_is_func_proto(type) && btf_vlen(type) >= 5;
+  if (id <= 0) return false;
+  const btf_type* type = btf__type_by_id(types, btf__type_by_id(types, id)->type);
+  if (type != nullptr && btf_is_ptr(type)) type = btf__type_by_id(types, type->type);
+  // The private data, preempt, prev, next, and prev_state.
+  return type != nullptr && btf_is_func_proto(type) && btf_vlen(type) >= 5;
+}
+
+/// bpf_task_pt_regs, the youngest helper that the programs call, came with 5.15 (dd6e10fbd9fb).
+bool has_task_registers(const btf* types) {
+  const int id = btf__find_by_name_kind(types, "bpf_func_id", BTF_KIND_ENUM);
+  if (id <= 0) return false;
+  const btf_type* helpers = btf__type_by_id(types, id);
+  const auto* first = btf_enum(helpers);
+  return std::any_of(first, first + btf_vlen(helpers), [types](const auto& helper) {
+    return std::string_view(btf__name_by_offset(types, helper.name_off)) == "BPF_FUNC_task_pt_regs";
+  });
+}
+
+Result<KernelTypes> read_types(const std::string& btf_path) {
+  btf* types = btf_path.empty() ? btf__load_vmlinux_btf() : btf__parse(btf_path.c_str(), nullptr);
+  if (types == nullptr) {
+    return fail(ErrorKind::environment, "cannot read the kernel's types: {}", libbpf_reason(errno));
   }
+  const KernelTypes seen{switch_has_state(types), has_task_registers(types)};
   btf__free(types);
-  return has_state;
+  return seen;
 }
 
 uint32_t number_of(std::string_view name) {
@@ -70,11 +68,11 @@ uint32_t number_of(std::string_view name) {
   return ~0u;
 }
 
-void configure(::loopstall_bpf& skeleton, const ProbeOptions& options) {
+void configure(::loopstall_bpf& skeleton, const ProbeOptions& options, const KernelTypes& types) {
   auto& config = *skeleton.rodata;
   config.stall_threshold_ns = options.stall_threshold_ns;
   config.min_block_ns = options.min_block_ns;
-  config.sched_switch_has_state = sched_switch_has_state(options.btf_path);
+  config.sched_switch_has_state = types.switch_has_state;
   config.epoll_wait_number = number_of("epoll_wait");
   config.epoll_pwait_number = number_of("epoll_pwait");
   config.epoll_pwait2_number = number_of("epoll_pwait2");
@@ -94,93 +92,6 @@ void fill_syscall_rules(::loopstall_bpf& skeleton) {
   for (const SyscallRule& rule : syscall_rules()) {
     if (rule.number < LS_MAX_SYSCALLS) bpf_map_update_elem(map, &rule.number, &rule.rule, BPF_ANY);
   }
-}
-
-Result<void> keep(std::vector<Link>& links, bpf_link* link, std::string_view what) {
-  if (link == nullptr) {
-    return fail(ErrorKind::environment, "cannot attach {}: {}", what, reason(errno));
-  }
-  links.emplace_back(link);
-  return {};
-}
-
-/// Mounting it shows nothing new to anybody who could not mount it himself.
-void mount_tracefs() {
-  struct stat seen {};
-  if (stat("/sys/kernel/tracing/events", &seen) == 0) return;
-  if (mount("tracefs", kTracefs, "tracefs", 0, nullptr) != 0) {
-    base::log_debug("cannot mount tracefs at {}: {}", kTracefs, std::strerror(errno));
-  }
-}
-
-/// One step of the ladder: which programs it loads, and how it attaches them.
-struct Step {
-  BoundaryHook hook;
-  std::string_view name;
-  std::function<void(::loopstall_bpf&)> choose;
-  std::function<Result<void>(AttachedPrograms&)> attach;
-};
-
-void load_only_tracepoints(::loopstall_bpf& skeleton) {
-  mount_tracefs();
-  bpf_program__set_autoload(skeleton.progs.on_syscall_enter, false);
-  bpf_program__set_autoload(skeleton.progs.on_syscall_exit, false);
-}
-
-Result<void> attach_tracepoints(AttachedPrograms& programs) {
-  struct Point {
-    bpf_program* program;
-    const char* name;
-  };
-  auto& all = programs.skeleton->progs;
-  const Point points[] = {
-      {all.on_wait_enter, "sys_enter_epoll_wait"},
-      {all.on_wait_exit, "sys_exit_epoll_wait"},
-      {all.on_wait_enter, "sys_enter_epoll_pwait"},
-      {all.on_wait_exit, "sys_exit_epoll_pwait"},
-      {all.on_wait_enter, "sys_enter_epoll_pwait2"},
-      {all.on_wait_exit, "sys_exit_epoll_pwait2"},
-      {all.on_close, "sys_enter_close"},
-  };
-  for (const Point& point : points) {
-    const std::string path = std::string(kTracefs) + "/events/syscalls/" + point.name;
-    // arm64 has no epoll_wait, kernels before 5.11 no epoll_pwait2.
-    struct stat seen {};
-    const bool optional = std::string_view(point.name).ends_with("epoll_wait") ||
-                          std::string_view(point.name).ends_with("epoll_pwait2");
-    if (optional && stat(path.c_str(), &seen) != 0 && errno == ENOENT &&
-        stat("/sys/kernel/tracing/events/syscalls", &seen) == 0) {
-      continue;
-    }
-    auto kept =
-        keep(programs.links, bpf_program__attach_tracepoint(point.program, "syscalls", point.name),
-             point.name);
-    if (!kept) return kept;
-  }
-  return {};
-}
-
-void load_only_raw_tracepoints(::loopstall_bpf& skeleton) {
-  bpf_program__set_autoload(skeleton.progs.on_wait_enter, false);
-  bpf_program__set_autoload(skeleton.progs.on_wait_exit, false);
-  bpf_program__set_autoload(skeleton.progs.on_close, false);
-  bpf_program__set_autoload(skeleton.progs.on_poll_enter, false);
-  bpf_program__set_autoload(skeleton.progs.on_select_enter, false);
-}
-
-Result<void> attach_raw_tracepoints(AttachedPrograms& programs) {
-  auto& all = programs.skeleton->progs;
-  auto kept = keep(programs.links, bpf_program__attach(all.on_syscall_enter), "sys_enter");
-  if (!kept) return kept;
-  return keep(programs.links, bpf_program__attach(all.on_syscall_exit), "sys_exit");
-}
-
-const std::vector<Step>& ladder() {
-  static const std::vector<Step> steps = {
-      {BoundaryHook::tracepoint, "tracepoint", load_only_tracepoints, attach_tracepoints},
-      {BoundaryHook::tp_btf, "tp_btf", load_only_raw_tracepoints, attach_raw_tracepoints},
-  };
-  return steps;
 }
 
 Result<void> attach_scheduler(AttachedPrograms& programs) {
@@ -238,79 +149,80 @@ Result<Skeleton> open_skeleton(const ProbeOptions& options) {
   if (!options.btf_path.empty()) open_options.btf_custom_path = options.btf_path.c_str();
   Skeleton skeleton(loopstall_bpf__open_opts(&open_options));
   if (!skeleton) {
-    return fail(ErrorKind::environment, "cannot open the BPF programs: {}", reason(errno));
+    return fail(ErrorKind::environment, "cannot open the BPF programs: {}", libbpf_reason(errno));
   }
   return skeleton;
 }
 
-Result<AttachedPrograms> attach_step(const Step& step, const ProbeOptions& options) {
-  last_libbpf_warning.clear();
+/// Fails where no step could load.
+Result<KernelTypes> usable_types(const std::string& btf_path) {
+  auto types = read_types(btf_path);
+  if (types && !types->has_task_registers) {
+    return fail(ErrorKind::environment,
+                "this kernel is too old: it lacks bpf_task_pt_regs; use Linux 5.15 or later");
+  }
+  return types;
+}
+
+Result<AttachedPrograms> attach_step(const Step& step, const ProbeOptions& options,
+                                     const KernelTypes& types) {
+  forget_libbpf_words();
   auto skeleton = open_skeleton(options);
   if (!skeleton) return tl::unexpected(skeleton.error());
   AttachedPrograms programs;
   programs.skeleton = std::move(*skeleton);
-  configure(*programs.skeleton, options);
-  step.choose(*programs.skeleton);
+  configure(*programs.skeleton, options, types);
+  if (auto chosen = choose_step(step, *programs.skeleton); !chosen) {
+    return tl::unexpected(chosen.error());
+  }
   if (const int error = loopstall_bpf__load(programs.skeleton.get()); error != 0) {
-    return fail(ErrorKind::environment, "the kernel refused the BPF programs: {}", reason(error));
+    return fail(ErrorKind::environment, "the kernel refused the BPF programs: {}",
+                libbpf_reason(error));
   }
   fill_syscall_rules(*programs.skeleton);
   if (auto attached = attach_scheduler(programs); !attached) {
     return tl::unexpected(attached.error());
   }
-  if (auto attached = step.attach(programs); !attached) return tl::unexpected(attached.error());
+  if (auto attached = step.attach(*programs.skeleton, programs.links); !attached) {
+    return tl::unexpected(attached.error());
+  }
   attach_clock(programs, options.sample_rate_hz);
-  programs.step = step.hook;
+  programs.step = &step;
   programs.hooks.push_back({"turn_boundary", std::string(step.name)});
   return programs;
-}
-
-/// False, and why in the log, where the kernel does not let us.
-bool attach_tracepoint(std::vector<Link>& links, const bpf_program* program,
-                       std::string_view prefix, std::string_view call) {
-  const std::string name = std::string(prefix) + std::string(call);
-  const auto kept =
-      keep(links, bpf_program__attach_tracepoint(program, "syscalls", name.c_str()), name);
-  if (!kept) base::log_warning("{}", kept.error().message);
-  return kept.has_value();
 }
 
 }  // namespace
 
 std::vector<Link> attach_poll_points(AttachedPrograms& programs) {
   std::vector<Link> links;
-  if (programs.step != BoundaryHook::tracepoint) return links;
-  auto& all = programs.skeleton->progs;
-  // Exits first: a wait of which only the begin is seen would never end. arm64 has
-  // neither poll nor select.
-  const std::pair<bpf_program*, std::string_view> points[] = {
-      {nullptr, "restart_syscall"},      {all.on_poll_enter, "poll"},
-      {all.on_poll_enter, "ppoll"},      {all.on_select_enter, "select"},
-      {all.on_select_enter, "pselect6"},
-  };
-  for (const auto& [enter, call] : points) {
-    const bool sees_exit = attach_tracepoint(links, all.on_wait_exit, "sys_exit_", call);
-    if (sees_exit && enter != nullptr) attach_tracepoint(links, enter, "sys_enter_", call);
-  }
+  programs.step->attach_polls(*programs.skeleton, links);
   return links;
 }
 
 std::vector<HookTry> try_hooks(const ProbeOptions& options) {
-  libbpf_set_print(keep_libbpf_message);
+  hear_libbpf();
+  const auto types = usable_types(options.btf_path);
   std::vector<HookTry> tries;
-  for (const Step& step : ladder()) {
-    const auto programs = attach_step(step, options);
-    tries.push_back({std::string(step.name), programs ? std::string() : programs.error().message});
+  for (const Step& step : hook_steps()) {
+    const auto tried =
+        types.and_then([&](const KernelTypes& seen) { return attach_step(step, options, seen); });
+    tries.push_back({std::string(step.name), tried ? std::string() : tried.error().message,
+                     step.only_on_demand});
   }
   return tries;
 }
 
 Result<AttachedPrograms> attach_programs(const ProbeOptions& options) {
-  libbpf_set_print(keep_libbpf_message);
+  hear_libbpf();
+  const auto types = usable_types(options.btf_path);
+  if (!types) return tl::unexpected(types.error());
   std::string reasons;
-  for (const Step& step : ladder()) {
-    if (options.hook != BoundaryHook::automatic && options.hook != step.hook) continue;
-    auto programs = attach_step(step, options);
+  for (const Step& step : hook_steps()) {
+    if (options.hook == BoundaryHook::automatic ? step.only_on_demand : options.hook != step.hook) {
+      continue;
+    }
+    auto programs = attach_step(step, options, *types);
     if (programs) return programs;
     base::log_debug("hook {}: {}", step.name, programs.error().message);
     reasons +=

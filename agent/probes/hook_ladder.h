@@ -6,6 +6,7 @@
 
 #include "base/result.h"
 #include "base/unique_fd.h"
+#include "probes/hook_steps.h"
 #include "probes/options.h"
 #include "probes/skeleton.h"
 #include "stalls/snapshot.h"
@@ -18,7 +19,7 @@ struct AttachedPrograms {
   std::vector<base::UniqueFd> clocks;  ///< one perf event a CPU
   std::vector<Link> links;
   std::vector<stalls::HookChoice> hooks;  ///< what was chosen
-  BoundaryHook step = BoundaryHook::automatic;
+  const Step* step = nullptr;             ///< one of hook_steps()
 };
 
 /// Loads and attaches, trying the steps of the ladder in order (or the one that is demanded):

@@ -7,7 +7,7 @@
 namespace loopstall::probes {
 
 /// Which step of the hook ladder to use for the turn boundaries.
-enum class BoundaryHook : uint8_t { automatic, tracepoint, tp_btf };
+enum class BoundaryHook : uint8_t { automatic, fentry, kprobe, tracepoint, tp_btf };
 
 /// What the programs are loaded with.
 struct ProbeOptions {

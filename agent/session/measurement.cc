@@ -63,7 +63,10 @@ Measurement::Measurement(const config::Config& config, Outside& outside)
       services_(limits(config), config.max_function_series),
       generations_(outside.slot_count(), 0),
       first_record_(outside.first_record()) {
-  for (uint32_t slot = outside.slot_count(); slot > 0; --slot) free_slots_.push_back(slot - 1);
+  // Not asked for again: a recording may give another answer.
+  for (std::size_t slot = generations_.size(); slot > 0; --slot) {
+    free_slots_.push_back(static_cast<uint32_t>(slot - 1));
+  }
   offer_slots();
 }
 

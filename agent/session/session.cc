@@ -32,6 +32,12 @@ probes::ProbeOptions probe_options(const config::Config& config) {
     case config::HookMode::automatic:
       options.hook = probes::BoundaryHook::automatic;
       break;
+    case config::HookMode::fentry:
+      options.hook = probes::BoundaryHook::fentry;
+      break;
+    case config::HookMode::kprobe:
+      options.hook = probes::BoundaryHook::kprobe;
+      break;
     case config::HookMode::tracepoint:
       options.hook = probes::BoundaryHook::tracepoint;
       break;

@@ -131,6 +131,7 @@ def strange_functions(folder):
     for kind, (module, name) in STRANGE.items():
         with open(os.path.join(folder, module + ".py"), "w", encoding="utf-8") as source:
             source.write(SOURCE.format(name=name))
+        importlib.invalidate_caches()  # the folder's time may be the one before it was written to
         functions.append(getattr(importlib.import_module(module), name))
     return functions
 

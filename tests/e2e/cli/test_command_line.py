@@ -80,7 +80,7 @@ def test_no_command():
     (["--stall-threshold", "2h"], "from 1ms to 1h"),
     (["--sample-rate", "1001"], "from 1 to 1000"),
     (["--listen", "nowhere"], "needs an address and a port"),
-    (["--hook", "uprobe"], "auto, tracepoint, tp_btf"),
+    (["--hook", "uprobe"], "auto, fentry, kprobe, tracepoint, tp_btf"),
     (["--pid"], "--pid needs a value"),
 ])
 def test_wrong_values(words, part):

@@ -206,7 +206,7 @@ TEST(Options, OneSentencePerMistake) {
             "--max-loops must be a whole number from 1 to 65536, not '-5'");
   EXPECT_EQ(refusal({"-p", "0"}), "--pid must be a whole number from 1 to 4194304, not '0'");
   EXPECT_EQ(refusal({"--hook", "uprobe"}),
-            "--hook must be one of auto, tracepoint, tp_btf, not 'uprobe'");
+            "--hook must be one of auto, fentry, kprobe, tracepoint, tp_btf, not 'uprobe'");
   EXPECT_EQ(refusal({"--log-level", "loud"}),
             "--log-level must be one of debug, info, warning, error, not 'loud'");
   EXPECT_EQ(refusal({"--transparent", ""}),

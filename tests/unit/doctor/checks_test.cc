@@ -99,17 +99,32 @@ TEST(Checks, LeaveAloneWhatDoesNoHarm) {
 }
 
 TEST(Checks, OfHooksNameTheOneThatIsUsed) {
-  const auto checks = check_hooks({{"tracepoint", "no tracefs"}, {"tp_btf", ""}});
-  ASSERT_EQ(checks.size(), 3u);
+  const auto checks =
+      check_hooks({{"fentry", "", false}, {"tp_btf", "", false}, {"kprobe", "", true}});
+  ASSERT_EQ(checks.size(), 4u);
+  for (const Check& check : checks) EXPECT_EQ(check.verdict, Verdict::ok) << check.name;
+  EXPECT_THAT(checks[2].finding, HasSubstr("only used on demand"));
+  EXPECT_THAT(checks[3].finding, HasSubstr("fentry"));
+}
+
+TEST(Checks, OfHooksOnlyThoseThatWouldBeUsedAreMissed) {
+  const auto checks = check_hooks({{"fentry", "not permitted", false},
+                                   {"tracepoint", "", false},
+                                   {"tp_btf", "refused", false},
+                                   {"kprobe", "no kprobes", true}});
+  ASSERT_EQ(checks.size(), 5u);
   EXPECT_EQ(checks[0].verdict, Verdict::limits);
-  EXPECT_EQ(checks[0].finding, "no tracefs");
-  EXPECT_EQ(checks[1].verdict, Verdict::ok);
-  EXPECT_EQ(checks[2].verdict, Verdict::ok);
-  EXPECT_THAT(checks[2].finding, HasSubstr("tp_btf"));
+  EXPECT_EQ(checks[0].finding, "not permitted");
+  EXPECT_THAT(checks[0].fix, HasSubstr("every process pays"));
+  for (int i = 1; i < 5; ++i) EXPECT_EQ(checks[i].verdict, Verdict::ok) << checks[i].name;
+  EXPECT_EQ(checks[2].finding, "refused");
+  EXPECT_THAT(checks[3].finding, HasSubstr("no kprobes"));
+  EXPECT_THAT(checks[4].finding, HasSubstr("tracepoint"));
 }
 
 TEST(Checks, OfHooksFailWhereNoneWorks) {
-  const auto checks = check_hooks({{"tracepoint", "refused"}, {"tp_btf", "refused"}});
+  const auto checks = check_hooks(
+      {{"tracepoint", "refused", false}, {"tp_btf", "refused", false}, {"kprobe", "", true}});
   EXPECT_EQ(checks.back().verdict, Verdict::prevents);
   EXPECT_NE(checks.back().fix, "");
 }

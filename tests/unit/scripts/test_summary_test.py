@@ -58,6 +58,10 @@ class Summary(unittest.TestCase):
         lines, _ = summarise({"c": ("e2e", "passed"), "d": ("e2e", "skipped")}, ["e2e"])
         self.assertEqual("  skipped: d: skipped: needs root", lines[-1])
 
+    def test_a_failure_is_told_with_its_last_words(self):
+        lines, _ = summarise({"b": ("e2e", "failed"), "c": ("e2e", "passed")}, ["e2e"])
+        self.assertEqual(["  failed: b", "  | bad"], lines[-2:])
+
     def test_the_reason_of_a_googletest_skip(self):
         lines, _ = summarise({"d": ("unit", "gtest"), "e": ("unit", "passed")}, ["unit"])
         self.assertEqual("  skipped: d: needs BTF", lines[-1])

@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Inside the virtual machine: the agent by each of the hooks, on victims that must be blamed rightly.
+
+usage: smoke.py full|quick HOOK,HOOK,... RESULTS
+
+quick: all victims by the first hook, those that wait by the others.
+
+Writes a JSON line a hook, {"hook", "failed": {check: what was seen}, ...}, and {"end": true} last: a
+kernel that panics leaves no end. No pytest: its import takes seconds under emulation.
+"""
+
+import contextlib
+import json
+import pathlib
+import subprocess
+import sys
+import time
+import traceback
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parents[1] / "e2e"))
+
+from harness import bpf_objects, portable, waiting  # noqa: E402
+from harness.agent import Agent  # noqa: E402
+from harness.paths import binary  # noqa: E402
+from harness.victims import Victim  # noqa: E402
+
+# Each function's holds: few, for an emulated machine is slow, and ten cases are ten functions.
+HOLDS = {"waits": 4, "computes": 4, "gil": 4}
+EXACT = 0.001  # of the conservation laws
+CROWD = """
+import select, threading, time
+def wait():
+    with select.epoll() as epoll:
+        while True:
+            epoll.poll(0.5)
+for _ in range(64):
+    threading.Thread(target=wait, daemon=True).start()
+print("waits", flush=True)
+time.sleep(600)
+"""
+# The loop's own work around a call, which is 2 ms at most where nothing is emulated.
+AROUND_SECONDS = 0.015
+
+
+def service_of(agent, pid):
+    return next(service for service in agent.services()
+                if any(loop["pid"] == pid for loop in service["loops"]))
+
+
+def run(agent, case, form):
+    """(what was seen of the victim, its service before and after the work)"""
+    with Victim(case.script, case.name, "asyncio", form, HOLDS[case.name]) as victim:
+        victim.hear("ready", 120)
+        agent.wait_for_loop(victim.pid, 60)
+        time.sleep(1.2)  # a service's first loop is counted from its second reading on
+        before = service_of(agent, victim.pid)
+        victim.tell("go")
+        victim.hear("done", 180)
+        seen = portable.Seen(agent, victim)
+        time.sleep(1.2)  # what was sent last has been drained and published
+        return seen, before, service_of(agent, victim.pid)
+
+
+def check_conservation(before, after):
+    """busy + idle = the loop's life, between two looks while it idled."""
+    busy = sum(after["busy_seconds"].values()) - sum(before["busy_seconds"].values())
+    idle = after["idle_seconds"] - before["idle_seconds"]
+    life = (after["counted_until_monotonic_ns"] - before["counted_until_monotonic_ns"]) / 1e9
+    assert life > 1 and abs(busy + idle - life) <= EXACT * life, (busy, idle, life)
+    functions = sum(function["busy_seconds"] for function in after["functions"])
+    all_busy = sum(after["busy_seconds"].values())
+    assert abs(functions - all_busy) <= EXACT * all_busy, (functions, all_busy)
+
+
+def checks_of(case, form, seen, before, after):
+    if form == "mended":
+        return {"silent": lambda: portable.check_silence(case, seen)}
+    checks = {
+        "blame": lambda: portable.check_blame(
+            portable.Case(case.script, case.name, case.causes, HOLDS[case.name]), seen),
+        "causes": lambda: portable.check_causes(case, seen),
+        "sums": lambda: portable.check_sums(seen),
+        "conservation": lambda: check_conservation(before, after),
+    }
+    if case.name != "gil":  # its truth is another thread's clock, which emulation holds up
+        checks["durations"] = lambda: portable.check_durations(seen, AROUND_SECONDS)
+    return checks
+
+
+def check_cases(agent, result, cases, when=""):
+    for case in cases:
+        for form in ("broken", "mended"):
+            for name, check in checks_of(case, form, *run(agent, case, form)).items():
+                attempt(result, f"{when}{case.name} {form}: {name}", check)
+
+
+@contextlib.contextmanager
+def crowd():
+    """Threads of a process that is no one's concern, all of them inside epoll_wait."""
+    with subprocess.Popen([sys.executable, "-c", CROWD], stdout=subprocess.PIPE) as process:
+        process.stdout.readline()
+        try:
+            yield
+        finally:
+            process.kill()
+
+
+def keep_account(agent, result):
+    scrape = agent.scrape()
+    result["programs"] = {labels["program"]: value
+                          for labels, value in scrape.find("loopstall_program_runs_total")}
+    result["lost"] = {labels["reason"]: value
+                      for labels, value in scrape.find("loopstall_events_lost_total") if value}
+    result["hooks"] = {labels["hook"]: labels["mode"]
+                       for labels, _ in scrape.find("loopstall_hook_info")}
+
+
+def attempt(result, name, check):
+    try:
+        check()
+        result["passed"].append(name)
+    except Exception:  # pylint: disable=broad-except  # whatever it is, the host must hear of it
+        result["failed"][name] = traceback.format_exc()[-3000:]
+
+
+def check_detached(held):
+    """Programs that were in use are freed a grace period later."""
+    waiting.until(lambda: not bpf_objects.alive("prog", held), 10, "the programs are gone")
+
+
+def smoke(hook, cases, with_crowd):
+    result = {"hook": hook, "passed": [], "failed": {}}
+
+    def measure():
+        started = time.monotonic()
+        with Agent("--hook", hook) as agent:
+            result["start_seconds"] = time.monotonic() - started
+            held = bpf_objects.held("prog", agent.process.pid)
+            check_cases(agent, result, cases)
+            if with_crowd:
+                with crowd():
+                    check_cases(agent, result, [portable.WAITS], "in a crowd, ")
+            keep_account(agent, result)
+        attempt(result, "detached", lambda: check_detached(held))
+
+    attempt(result, "runs", measure)
+    return result
+
+
+def examine():
+    """What `loopstall doctor` says: {check: {…}}."""
+    ended = subprocess.run([str(binary()), "doctor", "--json"], capture_output=True, text=True,
+                           check=False)
+    return {check["name"]: check for check in json.loads(ended.stdout)["checks"]}
+
+
+def refusal():
+    """What the agent says of a kernel that it cannot run on."""
+    started = subprocess.run([str(binary()), "agent"], capture_output=True, text=True, check=False,
+                             timeout=60)
+    return {"status": started.returncode, "said": started.stderr.strip().splitlines()}
+
+
+def main():
+    is_full, hooks, results = sys.argv[1] == "full", sys.argv[2].split(","), sys.argv[3]
+    with open(results, "w", encoding="ascii") as out:
+        def tell(what):
+            out.write(json.dumps(what) + "\n")
+            out.flush()
+
+        doctor = examine()
+        tell({"doctor": doctor})
+        if doctor["hooks"]["verdict"] == "ok":
+            for hook in hooks:
+                all_cases = is_full or hook == hooks[0]
+                tell(smoke(hook, portable.CASES if all_cases else [portable.WAITS], is_full))
+        else:
+            tell({"refused": refusal()})
+        tell({"end": True})
+
+
+main()
