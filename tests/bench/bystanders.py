@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the agent costs a process that it does not measure: ns more for the cheapest system call, and
+for a switch between two processes, by each hook of the turn boundaries.
+
+Each round measures without the agent, with it by each hook, and without it again: the two without are
+the A/A control. The order of the hooks turns round by round. All rounds are stored.
+
+    sudo /usr/bin/python3 tests/bench/bystanders.py --json build/bench/bystanders.json
+
+Asserts nothing about speed; it fails only where something did not run.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import statistics
+import subprocess
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
+
+from harness.agent import Agent  # noqa: E402
+from harness.paths import binary  # noqa: E402
+
+HOOKS = ("fentry", "tracepoint", "tp_btf")
+CALLS, HOPS = 1_000_000, 100_000
+PROGRAM = binary().parent / "tests" / "bench" / "bench_bystander"
+
+
+def measure():
+    shown = subprocess.run([PROGRAM, str(CALLS), str(HOPS), str(os.cpu_count() - 1)], check=True,
+                           capture_output=True, text=True).stdout
+    return json.loads(shown)
+
+
+def measure_under(hook):
+    with Agent("--hook", hook, stall_threshold="100ms"):
+        return measure()
+
+
+def permitted():
+    checks = json.loads(subprocess.run([binary(), "doctor", "--json"], check=False,
+                                       capture_output=True, text=True).stdout)["checks"]
+    works = {check["name"]: check["finding"] == "attaches" for check in checks}
+    return [hook for hook in HOOKS if works[f"hook {hook}"]]
+
+
+def one_round(hooks):
+    first = measure()
+    seen = {hook: measure_under(hook) for hook in hooks}
+    return {"none": first, **seen, "none again": measure()}
+
+
+def report(rounds, hooks):
+    print(f"{len(rounds)} rounds; medians, in brackets the quartiles\n")
+    print("| | a call, ns | more than without | a switch, ns | more than without |")
+    print("|---|---|---|---|---|")
+    for name in ("none", *hooks, "none again"):
+        cells = []
+        for what in ("call_ns", "hop_ns"):
+            own = statistics.median(one[name][what] for one in rounds)
+            more = [one[name][what] - one["none"][what] for one in rounds]
+            low, middle, high = statistics.quantiles(more, n=4)
+            cells += [f"{own:.1f}", "" if name == "none" else f"{middle:+.1f} ({low:+.1f}, {high:+.1f})"]
+        print(f"| {name} | {' | '.join(cells)} |")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--json", type=pathlib.Path, help="where to store all rounds")
+    arguments = parser.parse_args()
+    hooks = permitted()
+    rounds = []
+    for number in range(arguments.rounds):
+        turned = hooks[number % len(hooks):] + hooks[:number % len(hooks)]
+        rounds.append(one_round(turned))
+    report(rounds, hooks)
+    if arguments.json:
+        arguments.json.parent.mkdir(parents=True, exist_ok=True)
+        arguments.json.write_text(json.dumps(rounds, indent=1), encoding="utf-8")
+
+
+main()
