@@ -86,6 +86,16 @@ def test_no_end_of_a_wait_is_missed(seen, hook, series):
         assert lost.get("boundary_seen_late", 0) <= 1
 
 
+@pytest.mark.parametrize("hook", HOOKS)
+def test_bystanders_run_no_program(seen, hook, series):
+    """20,000 system calls of a process without a loop, by the kernel's count of runs: only what hooks
+    every call runs for them. Some hundred are closes, of a Python that starts."""
+    usable(series)
+    runs = seen[hook]["bystander_runs"]
+    print(runs)
+    assert runs >= 40_000 if hook == "tp_btf" else runs <= 1000
+
+
 def test_doctor_sees_every_hook(seen, series):
     usable(series)
     if EXTENT != "full":

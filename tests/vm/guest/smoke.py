@@ -20,14 +20,17 @@ import traceback
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parents[1] / "e2e"))
 
-from harness import bpf_objects, portable, waiting  # noqa: E402
+from harness import bpf_objects, matching, portable, waiting  # noqa: E402
 from harness.agent import Agent  # noqa: E402
-from harness.paths import binary  # noqa: E402
-from harness.victims import Victim  # noqa: E402
+from harness.paths import VICTIMS, binary  # noqa: E402
+from harness.victims import Talker, Victim  # noqa: E402
 
 # Each function's holds: few, for an emulated machine is slow, and ten cases are ten functions.
 HOLDS = {"waits": 4, "computes": 4, "gil": 4}
 EXACT = 0.001  # of the conservation laws
+OF_EVERY_HOOK = {"on_sched_switch", "on_tick", "on_process_exec", "on_process_exit", "seed_threads"}
+BYSTANDER_CALLS = 20_000
+BYSTANDER = f"import os\nfor _ in range({BYSTANDER_CALLS}): os.getppid()"
 CROWD = """
 import select, threading, time
 def wait():
@@ -95,6 +98,40 @@ def check_cases(agent, result, cases, when=""):
                 attempt(result, f"{when}{case.name} {form}: {name}", check)
 
 
+def check_selector(agent, kind):
+    """A loop whose home wait is poll or select, and clients that wait in the very same call."""
+    with Talker([sys.executable, str(VICTIMS / "loops.py"), kind, "broken"]) as victim:
+        victim.hear("ready", 120)
+        agent.wait_for_loop(victim.pid, 60)
+        time.sleep(0.5)
+        victim.tell("go")
+        holds = [{"function": function, "start_ns": start, "end_ns": end}
+                 for function, start, end in victim.hear("done", 120)["holds"]]
+        time.sleep(1.5)
+        matches = matching.match(holds, agent.records(victim.pid))
+    assert len(matches) >= 30
+    wrong = [match for match in matches if not match.record
+             or matching.blamed(match.record) != (match.hold["function"], "loops.py")]
+    assert not wrong, wrong[:2]
+
+
+def boundary_runs(agent):
+    """How often the kernel has run the programs of turn boundaries, by its own count."""
+    held = bpf_objects.held("prog", agent.process.pid)
+    return sum(shown.get("run_cnt", 0) for shown in bpf_objects.bpftool("prog", "show")
+               if shown["id"] in held and shown.get("name") not in OF_EVERY_HOOK)
+
+
+def runs_for_bystander(agent):
+    """Of a process that makes BYSTANDER_CALLS system calls which are no loop's."""
+    pathlib.Path("/proc/sys/kernel/bpf_stats_enabled").write_text("1", encoding="ascii")
+    before = boundary_runs(agent)
+    subprocess.run([sys.executable, "-c", BYSTANDER], check=True)
+    runs = boundary_runs(agent) - before
+    pathlib.Path("/proc/sys/kernel/bpf_stats_enabled").write_text("0", encoding="ascii")
+    return runs
+
+
 @contextlib.contextmanager
 def crowd():
     """Threads of a process that is no one's concern, all of them inside epoll_wait."""
@@ -129,7 +166,7 @@ def check_detached(held):
     waiting.until(lambda: not bpf_objects.alive("prog", held), 10, "the programs are gone")
 
 
-def smoke(hook, cases, with_crowd):
+def smoke(hook, cases, selectors, with_crowd):
     result = {"hook": hook, "passed": [], "failed": {}}
 
     def measure():
@@ -138,9 +175,12 @@ def smoke(hook, cases, with_crowd):
             result["start_seconds"] = time.monotonic() - started
             held = bpf_objects.held("prog", agent.process.pid)
             check_cases(agent, result, cases)
+            for kind in selectors:
+                attempt(result, f"{kind} loop", lambda: check_selector(agent, kind))
             if with_crowd:
                 with crowd():
                     check_cases(agent, result, [portable.WAITS], "in a crowd, ")
+            result["bystander_runs"] = runs_for_bystander(agent)
             keep_account(agent, result)
         attempt(result, "detached", lambda: check_detached(held))
 
@@ -178,8 +218,10 @@ def main():
             tell({"refused": refusal()})
         else:
             for hook in hooks:
-                all_cases = is_full or hook == hooks[0]
-                tell(smoke(hook, portable.CASES if all_cases else [portable.WAITS], is_full))
+                if is_full or hook == hooks[0]:
+                    tell(smoke(hook, portable.CASES, ["poll", "select"], is_full))
+                else:
+                    tell(smoke(hook, [portable.WAITS], [], False))
         tell({"end": True})
 
 
