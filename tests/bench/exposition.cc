@@ -69,8 +69,7 @@ int main(int argc, char** argv) {
   fmt::print("| form | samples | MB | ms | million samples/s |\n|---|---|---|---|---|\n");
   for (const int functions : {50, 500, 2500}) {
     const exposition::SampleModel model = make_model(functions);
-    for (const auto form :
-         {exposition::TextForm::prometheus, exposition::TextForm::open_metrics}) {
+    for (const auto form : {exposition::TextForm::prometheus, exposition::TextForm::open_metrics}) {
       std::string text;
       const double seconds = median_seconds(repetitions, model, form, text);
       const std::size_t samples = samples_in(text);
