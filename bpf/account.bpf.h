@@ -201,19 +201,22 @@ static __always_inline void settle_off_cpu(struct thread_state *thread, struct l
  * While another tracer attaches to or leaves the scheduler's tracepoint, the kernel skips runs of
  * our program (seen on 6.18 with both ends of a sleep). Such a sleep would pass for computing.
  */
-enum switch_view { SWITCHES_SEEN, SWITCH_IN_UNSEEN, SWITCHES_UNSEEN };
+enum switch_view { SWITCHES_SEEN, PREEMPTED_IN_HOOK, SWITCH_IN_UNSEEN, SWITCHES_UNSEEN };
 
 static __always_inline enum switch_view view_of_switches(const struct thread_state *thread,
 							 struct task_struct *task)
 {
-	if (switches_of(task) != thread->switches)
+	if (switches_of(task) != thread->switches + thread->hook_preemptions)
 		return SWITCHES_UNSEEN;
-	return thread->off_cpu && !thread->off_end_ns ? SWITCH_IN_UNSEEN : SWITCHES_SEEN;
+	if (thread->off_cpu && !thread->off_end_ns)
+		return SWITCH_IN_UNSEEN;
+	return thread->hook_preemptions ? PREEMPTED_IN_HOOK : SWITCHES_SEEN;
 }
 
 static __always_inline void note_book(struct thread_state *thread, struct task_struct *task)
 {
 	thread->switches = switches_of(task);
+	thread->hook_preemptions = 0;
 	thread->ran_ns = run_time_of(task);
 	thread->waited_ns = run_delay_of(task);
 }
@@ -234,13 +237,43 @@ static __always_inline void account_unseen(struct thread_state *thread, struct l
 	add_busy(thread, slot, LS_OTHER, length - ran - waited);
 }
 
+/*
+ * A program may be preempted in its middle where the kernel can be preempted (since 7.0 always; fentry
+ * before that, too). The switches of a thread that is inside one of its own hooks would find its account
+ * half changed: they leave it alone, and the scheduler's book says later how long it waited.
+ */
+static __always_inline void enter_hook(struct thread_state *thread)
+{
+	thread->in_hook = 1;
+	barrier();
+}
+
+static __always_inline void leave_hook(struct thread_state *thread)
+{
+	barrier();
+	thread->in_hook = 0;
+}
+
+/* It never slept, so that all but what it waited for a CPU is what it ran. */
+static __always_inline void account_preempted(struct thread_state *thread, struct ls_slot *slot,
+					      struct task_struct *task, __u64 length)
+{
+	__u64 waited = span(thread->waited_ns, run_delay_of(task));
+
+	if (waited > length)
+		waited = length;
+	add_busy(thread, slot, LS_RUNQUEUE, waited);
+	add_busy(thread, slot, LS_CPU, length - waited);
+}
+
 /* Inside write_begin/write_end: brings the account up to `now` for a thread that is running. */
 static __always_inline void account_running(struct thread_state *thread, struct ls_slot *slot,
 					    struct task_struct *task, __u64 now)
 {
 	enum switch_view view = view_of_switches(thread, task);
+	bool was_off_cpu = thread->off_cpu;
 
-	if (view != SWITCHES_SEEN)
+	if (view == SWITCHES_UNSEEN || view == SWITCH_IN_UNSEEN)
 		count_loss(LS_LOST_SWITCH);
 	/* It left for a known reason and came back by itself: what it ran since is in the book. */
 	if (view == SWITCH_IN_UNSEEN)
@@ -249,6 +282,8 @@ static __always_inline void account_running(struct thread_state *thread, struct 
 	thread->off_cpu = 0;
 	if (view == SWITCHES_UNSEEN)
 		account_unseen(thread, slot, task, span(thread->accounted_ns, now));
+	else if (view == PREEMPTED_IN_HOOK && !was_off_cpu)
+		account_preempted(thread, slot, task, span(thread->accounted_ns, now));
 	else
 		add_busy(thread, slot, LS_CPU, span(thread->accounted_ns, now));
 	thread->accounted_ns = now;
@@ -261,7 +296,7 @@ static __always_inline void account_running(struct thread_state *thread, struct 
 
 static __always_inline void capture_stacks(struct thread_state *thread, bool waits_for_gil)
 {
-	struct walk_buffers *buffers = buffers_of(BUFFERS_OF_HOOKS);
+	struct walk_buffers *buffers = buffers_of(BUFFERS_OF_SWITCH);
 	struct ls_stack_event *event, *holder;
 	__u32 index = thread->slot;
 

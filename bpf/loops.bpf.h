@@ -554,6 +554,36 @@ static __always_inline struct thread_state *state_for_wait(struct task_struct *t
 	return thread;
 }
 
+static __always_inline void enter_wait(struct thread_state *thread, struct task_struct *task,
+				       const struct wait *wait)
+{
+	__u64 now = bpf_ktime_get_ns();
+	struct ls_slot *slot;
+
+	if (thread->status == THREAD_SEEDED)
+		adopt_seed(thread, task, now);
+	if (thread->status == THREAD_CANDIDATE)
+		take_verdict(thread, task, now);
+	if (thread->status == THREAD_LOOP) {
+		slot = slot_of(thread);
+		if (slot && is_home(thread, task, wait)) {
+			if (thread->home_fd < 0)
+				thread->home_fd = wake_fd_of_poll(task, wait->kind);
+			enter_home_wait(thread, slot, task, wait->timeout_ns, now);
+			return;
+		}
+		if (slot && has_home(thread, task)) {
+			/* A nested wait: the scheduler shows what it costs. */
+			if (!begins_other_loop(thread, task, wait, now))
+				return;
+		} else if (!thread->home_file) {
+			count_loss(LS_LOST_SEEDED_TURN); /* seeded inside a turn, its home not known */
+		}
+		end_loop(thread, task, LS_END_CLOSED, now);
+	}
+	on_unjudged_wait(thread, task, wait, now);
+}
+
 /* A global function: verified once, not for each kind of wait that a hook may meet. */
 __noinline int on_wait_entered(__u32 kind, __s32 fd, __u32 max_events, __s64 timeout_ns)
 {
@@ -562,49 +592,23 @@ __noinline int on_wait_entered(__u32 kind, __s32 fd, __u32 max_events, __s64 tim
 	};
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct thread_state *thread = state_for_wait(task, &wait);
-	struct ls_slot *slot;
-	__u64 now;
 
 	if (!thread)
 		return 0;
 	if (thread->status == THREAD_IGNORED && thread->ignored_code_pages == code_pages_of(task))
 		return 0;
-	now = bpf_ktime_get_ns();
-	if (thread->status == THREAD_SEEDED)
-		adopt_seed(thread, task, now);
-	if (thread->status == THREAD_CANDIDATE)
-		take_verdict(thread, task, now);
-	if (thread->status == THREAD_LOOP) {
-		slot = slot_of(thread);
-		if (slot && is_home(thread, task, &wait)) {
-			if (thread->home_fd < 0)
-				thread->home_fd = wake_fd_of_poll(task, kind);
-			enter_home_wait(thread, slot, task, timeout_ns, now);
-			return 0;
-		}
-		if (slot && has_home(thread, task)) {
-			/* A nested wait: the scheduler shows what it costs. */
-			if (!begins_other_loop(thread, task, &wait, now))
-				return 0;
-		} else if (!thread->home_file) {
-			count_loss(LS_LOST_SEEDED_TURN); /* seeded inside a turn, its home not known */
-		}
-		end_loop(thread, task, LS_END_CLOSED, now);
-	}
-	on_unjudged_wait(thread, task, &wait, now);
+	enter_hook(thread);
+	enter_wait(thread, task, &wait);
+	leave_hook(thread);
 	return 0;
 }
 
-static __noinline int on_wait_left(__s64 result)
+static __always_inline void leave_wait(struct thread_state *thread, struct task_struct *task,
+				       __s64 result)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
-	struct thread_state *thread = thread_of(task);
+	__u64 now = bpf_ktime_get_ns();
 	struct ls_slot *slot;
-	__u64 now;
 
-	if (!thread || thread->status < THREAD_CANDIDATE)
-		return 0;
-	now = bpf_ktime_get_ns();
 	if (thread->status == THREAD_SEEDED)
 		adopt_seed(thread, task, now);
 	if (thread->status == THREAD_CANDIDATE && !take_verdict(thread, task, now)) {
@@ -613,38 +617,45 @@ static __noinline int on_wait_left(__s64 result)
 			thread->early_idle_ns += span(thread->accounted_ns, now);
 			begin_turn(thread, NULL, task, now, 0, 0);
 		}
-		return 0;
+		return;
 	}
 	if (thread->status != THREAD_LOOP || !thread->in_home_wait)
-		return 0;
+		return;
 	thread->home_interrupted = result == -ERESTART_RESTARTBLOCK;
 	slot = slot_of(thread);
 	if (slot)
 		leave_home_wait(thread, slot, task, result, now);
+}
+
+static __noinline int on_wait_left(__s64 result)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct thread_state *thread = thread_of(task);
+
+	if (!thread || thread->status < THREAD_CANDIDATE)
+		return 0;
+	enter_hook(thread);
+	leave_wait(thread, task, result);
+	leave_hook(thread);
 	return 0;
 }
 
 /* A closed epoll ends its loop at once: its number and its address will be used again. */
-static __noinline int on_fd_close(__s32 fd)
+static __always_inline void close_fd(struct thread_state *thread, struct task_struct *task, __s32 fd)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
-	struct thread_state *thread = thread_of(task);
-	__u64 now, file;
+	__u64 now = bpf_ktime_get_ns(), file;
 	int i;
 
-	if (!thread || thread->status == THREAD_IGNORED)
-		return 0;
-	now = bpf_ktime_get_ns();
 	if (thread->status == THREAD_SEEDED)
 		adopt_seed(thread, task, now);
 	if (thread->status == THREAD_LOOP) {
 		if (fd == thread->home_fd)
 			end_loop(thread, task, LS_END_CLOSED, now);
-		return 0;
+		return;
 	}
 	file = (__u64)task_file(task, fd);
 	if (!file)
-		return 0;
+		return;
 	for (i = 0; i < REJECTED_FILES; i++)
 		if (thread->rejected_files[i] == file)
 			thread->rejected_files[i] = 0;
@@ -656,6 +667,18 @@ static __noinline int on_fd_close(__s32 fd)
 		thread->status = THREAD_NEW;
 		thread->asked_ns = 0;
 	}
+}
+
+static __noinline int on_fd_close(__s32 fd)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct thread_state *thread = thread_of(task);
+
+	if (!thread || thread->status == THREAD_IGNORED)
+		return 0;
+	enter_hook(thread);
+	close_fd(thread, task, fd);
+	leave_hook(thread);
 	return 0;
 }
 
@@ -717,6 +740,10 @@ static __always_inline void on_switch_out(struct task_struct *task, bool preempt
 
 	if (!thread)
 		return;
+	if (thread->in_hook) {
+		thread->hook_preemptions++;
+		return;
+	}
 	thread->switches++;
 	if (thread->status == THREAD_SEEDED)
 		adopt_seed(thread, task, now);
@@ -741,7 +768,7 @@ static __always_inline void on_switch_in(struct task_struct *task, __u64 now)
 	struct thread_state *thread = thread_of(task);
 	struct ls_slot *slot;
 
-	if (!thread)
+	if (!thread || thread->in_hook)
 		return;
 	if (thread->status == THREAD_SEEDED)
 		adopt_seed(thread, task, now);
@@ -761,11 +788,13 @@ static __always_inline void on_thread_exit(struct task_struct *task, __u64 now)
 
 	if (!thread)
 		return;
+	enter_hook(thread);
 	if (thread->status == THREAD_SEEDED)
 		adopt_seed(thread, task, now);
 	if (thread->status == THREAD_LOOP)
 		end_loop(thread, task, LS_END_EXIT, now);
 	thread->status = THREAD_IGNORED;
+	leave_hook(thread);
 }
 
 /* The program is replaced: whatever was known of the thread is over. */
@@ -775,6 +804,7 @@ static __always_inline void on_exec(struct task_struct *task, __u64 now)
 
 	if (!thread)
 		return;
+	enter_hook(thread);
 	if (thread->status == THREAD_LOOP)
 		end_loop(thread, task, LS_END_EXEC, now);
 	thread->status = THREAD_NEW;
@@ -784,6 +814,7 @@ static __always_inline void on_exec(struct task_struct *task, __u64 now)
 	thread->thread_slot = 0;
 	thread->gil = 0;
 	thread->gc_collecting = 0;
+	leave_hook(thread);
 }
 
 /* Why it is off the CPU: what user space saw, unless it ran then and has gone to sleep since. */

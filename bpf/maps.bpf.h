@@ -54,6 +54,8 @@ struct thread_state {
 	__u32 turn_has_events;
 	__u32 ended_stall; /* the turn before this home wait was a stall */
 	__u32 home_interrupted; /* poll: restart_syscall goes on with the home wait */
+	__u32 in_hook; /* see enter_hook() */
+	__u32 hook_preemptions; /* since `switches` was compared with the scheduler's count */
 
 	__u64 turn_start_ns;
 	__u64 turn_number;
@@ -221,8 +223,8 @@ struct {
 	__type(value, struct ls_health);
 } health SEC(".maps");
 
-/* Which of a CPU's two sets of buffers: a tick may interrupt a hook that is using the other. */
-enum buffer_user { BUFFERS_OF_HOOKS, BUFFERS_OF_TICK, BUFFER_USERS };
+/* Which of a CPU's sets of buffers: a tick or a switch may interrupt a hook that is using its own. */
+enum buffer_user { BUFFERS_OF_HOOKS, BUFFERS_OF_SWITCH, BUFFERS_OF_TICK, BUFFER_USERS };
 
 #define FRAME_BUFFER 128
 #define CODE_BUFFER 128
