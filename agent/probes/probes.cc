@@ -265,6 +265,14 @@ void Probes::seed(std::span<const Seed> seeds) {
                         seed.seen_ns};
     bpf_map_update_elem(loaded_->fd(loaded_->maps().seeds), &seed.tid, &entry, BPF_ANY);
   }
+  plant_seeds();
+  // Threads that have ended meanwhile were not met.
+  for (const Seed& seed : seeds) {
+    bpf_map_delete_elem(loaded_->fd(loaded_->maps().seeds), &seed.tid);
+  }
+}
+
+void Probes::plant_seeds() {
   const Link link(
       bpf_program__attach_iter(loaded_->programs.skeleton->progs.seed_threads, nullptr));
   if (!link) {

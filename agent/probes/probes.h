@@ -100,6 +100,7 @@ class Probes {
  private:
   struct Loaded;
   std::optional<uint32_t> layout_row(const stacks::PythonProcess& process);
+  void plant_seeds();
   Probes(std::unique_ptr<Loaded> loaded, Slots slots);
 
   std::unique_ptr<Loaded> loaded_;
