@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "base/unique_fd.h"
 #include "probes/attaching.h"
 #include "probes/hook_try.h"
 #include "probes/syscalls.h"

@@ -5,7 +5,6 @@
 #include <vector>
 
 #include "base/result.h"
-#include "base/unique_fd.h"
 #include "probes/hook_steps.h"
 #include "probes/options.h"
 #include "probes/skeleton.h"
@@ -16,7 +15,6 @@ namespace loopstall::probes {
 /// The programs, loaded and attached. Members are destroyed links first.
 struct AttachedPrograms {
   Skeleton skeleton;
-  std::vector<base::UniqueFd> clocks;  ///< one perf event a CPU
   std::vector<Link> links;
   std::vector<stalls::HookChoice> hooks;  ///< what was chosen
   const Step* step = nullptr;             ///< one of hook_steps()

@@ -22,6 +22,9 @@ using base::ErrorKind;
 using base::fail;
 using base::Result;
 
+constexpr std::array<std::string_view, 3> kEpollWaits = {"epoll_wait", "epoll_pwait",
+                                                         "epoll_pwait2"};
+
 // ---- fentry and kprobe: the functions of the system calls ------------------------------------
 
 #if defined(__x86_64__)
@@ -45,10 +48,6 @@ std::string function_of(std::string_view call) {
 
 bool is_everywhere(std::string_view call) {
   return std::find(kNotEverywhere.begin(), kNotEverywhere.end(), call) == kNotEverywhere.end();
-}
-
-bool has_function(std::string_view call) {
-  return libbpf_find_vmlinux_btf_id(function_of(call).c_str(), BPF_TRACE_FENTRY) > 0;
 }
 
 struct FunctionHook {
@@ -82,10 +81,10 @@ std::vector<FunctionHook> fentry_hooks(::loopstall_bpf& skeleton) {
 
 Result<void> choose_fentry(::loopstall_bpf& skeleton) {
   for (const FunctionHook& hook : fentry_hooks(skeleton)) {
-    if (!is_everywhere(hook.call) && !has_function(hook.call)) continue;
     const std::string function = function_of(hook.call);
     if (const int error = bpf_program__set_attach_target(hook.program, 0, function.c_str());
         error != 0) {
+      if (!is_everywhere(hook.call)) continue;
       return fail(ErrorKind::environment, "this kernel has no function {}: {}", function,
                   libbpf_reason(error));
     }
@@ -94,24 +93,27 @@ Result<void> choose_fentry(::loopstall_bpf& skeleton) {
   return {};
 }
 
-Result<void> attach_fentry(::loopstall_bpf& skeleton, std::vector<Link>& links) {
+Result<void> attach_functions(::loopstall_bpf& skeleton, std::vector<Link>& links, bool of_polls) {
   for (const FunctionHook& hook : fentry_hooks(skeleton)) {
-    if (hook.of_polls || !bpf_program__autoload(hook.program)) continue;
+    if (hook.of_polls != of_polls || !bpf_program__autoload(hook.program)) continue;
     auto kept = keep(links, bpf_program__attach(hook.program), function_of(hook.call));
     if (!kept) return kept;
   }
   return {};
 }
 
+Result<void> attach_fentry(::loopstall_bpf& skeleton, std::vector<Link>& links) {
+  return attach_functions(skeleton, links, false);
+}
+
 void attach_fentry_polls(::loopstall_bpf& skeleton, std::vector<Link>& links) {
-  for (const FunctionHook& hook : fentry_hooks(skeleton)) {
-    if (!hook.of_polls || !bpf_program__autoload(hook.program)) continue;
-    const auto kept = keep(links, bpf_program__attach(hook.program), function_of(hook.call));
-    if (!kept) {
-      base::log_warning("{}", kept.error().message);
-      return;
-    }
-  }
+  const auto attached = attach_functions(skeleton, links, true);
+  if (!attached) base::log_warning("{}", attached.error().message);
+}
+
+/// Reads all of the kernel's types.
+bool has_function(std::string_view call) {
+  return libbpf_find_vmlinux_btf_id(function_of(call).c_str(), BPF_TRACE_FENTRY) > 0;
 }
 
 Result<void> choose_kprobes(::loopstall_bpf& skeleton) {
@@ -137,7 +139,7 @@ Result<void> attach_wait_kprobes(::loopstall_bpf& skeleton, std::vector<Link>& l
 }
 
 Result<void> attach_kprobes(::loopstall_bpf& skeleton, std::vector<Link>& links) {
-  for (const std::string_view call : {"epoll_wait", "epoll_pwait", "epoll_pwait2"}) {
+  for (const std::string_view call : kEpollWaits) {
     auto attached = attach_wait_kprobes(skeleton, links, call);
     if (!attached) return attached;
   }
@@ -194,7 +196,7 @@ bool has_tracepoint(std::string_view call) {
 
 Result<void> attach_tracepoints(::loopstall_bpf& skeleton, std::vector<Link>& links) {
   auto& all = skeleton.progs;
-  for (const std::string_view call : {"epoll_wait", "epoll_pwait", "epoll_pwait2"}) {
+  for (const std::string_view call : kEpollWaits) {
     if (!is_everywhere(call) && !has_tracepoint(call)) continue;
     auto kept = attach_tracepoint(links, all.on_wait_exit, "sys_exit_", call);
     if (kept) kept = attach_tracepoint(links, all.on_wait_enter, "sys_enter_", call);

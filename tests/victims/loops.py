@@ -12,6 +12,7 @@ last.
 """
 
 import asyncio
+import gc
 import json
 import os
 import select
@@ -198,6 +199,7 @@ def run_jobs(form):
 
 
 def main():
+    gc.disable()  # a full pass takes milliseconds, and would be in somebody's hold
     listen()
     kind, form = sys.argv[1:]
     if kind == "jobs":

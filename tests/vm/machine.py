@@ -3,11 +3,11 @@
 
 import json
 import os
-import pathlib
 import shutil
 import subprocess
 
-REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
+from harness.paths import REPOSITORY
+
 GUEST = "/loopstall"
 PYTHON_PACKAGES = ("python3.11-minimal", "libpython3.11-minimal", "libpython3.11-stdlib")
 PROGRAMS = ("/usr/sbin/bpftool", "/usr/bin/python3")

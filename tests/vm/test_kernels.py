@@ -12,16 +12,17 @@ import subprocess
 import pytest
 
 import machine
+from harness.paths import REPOSITORY, binary
 
 HOOKS = ("auto", "kprobe", "tracepoint", "tp_btf")  # auto: the first of the ladder, fentry
 SECONDS = 1200  # about three times what one takes
 EXTENT = "full" if "LOOPSTALL_VM" in os.environ else "quick"
 TOO_OLD = {"5.10"}
-ARTIFACTS = machine.REPOSITORY / "test-artifacts" / "vm"
+ARTIFACTS = REPOSITORY / "test-artifacts" / "vm"
 
 
 def chosen():
-    listed = subprocess.run([machine.REPOSITORY / "scripts" / "fetch-kernel", "--list"], check=True,
+    listed = subprocess.run([REPOSITORY / "scripts" / "fetch-kernel", "--list"], check=True,
                             capture_output=True, text=True).stdout.split()
     asked = os.environ.get("LOOPSTALL_VM", "6.1").replace(",", " ").split()
     return listed if asked == ["all"] else asked
@@ -31,9 +32,7 @@ def chosen():
 def image(tmp_path_factory):
     if not shutil.which(machine.QEMU):
         pytest.skip(f"no {machine.QEMU} (scripts/setup installs it)")
-    agent = os.environ.get("LOOPSTALL_BINARY",
-                           machine.REPOSITORY / "build" / "release" / "loopstall")
-    return machine.build_image(agent, tmp_path_factory.mktemp("vm"))
+    return machine.build_image(binary(), tmp_path_factory.mktemp("vm"))
 
 
 @pytest.fixture(scope="module", params=chosen())

@@ -103,6 +103,13 @@ class Agent:
         return [service for service in self.api("loops")["services"]
                 if all(service["labels"][key] == want for key, want in labels.items())]
 
+    def service(self, pid):
+        """The service of that process's loops, as /api/v1/loops shows it."""
+        for service in self.services():
+            if any(loop["pid"] == pid for loop in service["loops"]):
+                return service
+        raise AssertionError(f"process {pid} is not listed")
+
     def loop(self, pid):
         """The state of that process's loop as /api/v1/loops shows it, or None."""
         for service in self.api("loops")["services"]:

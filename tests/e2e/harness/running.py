@@ -130,18 +130,9 @@ class Once:
 def _look(agent, victims):
     if not agent:
         return None
-    services = {key: _service(agent, victim.pid) for key, victim in victims.items()}
+    services = {key: agent.service(victim.pid) for key, victim in victims.items()}
     books = {key: sum(ran_and_waited_ns(victim.pid)) for key, victim in victims.items()}
     return agent.scrape(), services, books
-
-
-def _service(agent, pid):
-    """The process's service, with the time of the snapshot that it is from."""
-    answer = agent.api("loops")
-    for service in answer["services"]:
-        if any(loop["pid"] == pid for loop in service["loops"]):
-            return service | {"wall_time": answer["wall_time"]}
-    raise AssertionError(f"process {pid} is no longer listed")
 
 
 def _collect(agent, victims, runs, before):

@@ -10,6 +10,7 @@ kernel that panics leaves no end. No pytest: its import takes seconds under emul
 """
 
 import contextlib
+import dataclasses
 import json
 import pathlib
 import subprocess
@@ -25,8 +26,7 @@ from harness.agent import Agent  # noqa: E402
 from harness.paths import VICTIMS, binary  # noqa: E402
 from harness.victims import Talker, Victim  # noqa: E402
 
-# Each function's holds: few, for an emulated machine is slow, and ten cases are ten functions.
-HOLDS = {"waits": 4, "computes": 4, "gil": 4}
+HOLDS = 4  # of each function: an emulated machine is slow
 EXACT = 0.001  # of the conservation laws
 OF_EVERY_HOOK = {"on_sched_switch", "on_tick", "on_process_exec", "on_process_exit", "seed_threads"}
 BYSTANDER_CALLS = 20_000
@@ -46,23 +46,18 @@ time.sleep(600)
 AROUND_SECONDS = 0.015
 
 
-def service_of(agent, pid):
-    return next(service for service in agent.services()
-                if any(loop["pid"] == pid for loop in service["loops"]))
-
-
 def run(agent, case, form):
     """(what was seen of the victim, its service before and after the work)"""
-    with Victim(case.script, case.name, "asyncio", form, HOLDS[case.name]) as victim:
+    with Victim(case.script, case.name, "asyncio", form, HOLDS) as victim:
         victim.hear("ready", 120)
         agent.wait_for_loop(victim.pid, 60)
         time.sleep(1.2)  # a service's first loop is counted from its second reading on
-        before = service_of(agent, victim.pid)
+        before = agent.service(victim.pid)
         victim.tell("go")
         victim.hear("done", 180)
         seen = portable.Seen(agent, victim)
         time.sleep(1.2)  # what was sent last has been drained and published
-        return seen, before, service_of(agent, victim.pid)
+        return seen, before, agent.service(victim.pid)
 
 
 def check_conservation(before, after):
@@ -81,7 +76,7 @@ def checks_of(case, form, seen, before, after):
         return {"silent": lambda: portable.check_silence(case, seen)}
     checks = {
         "blame": lambda: portable.check_blame(
-            portable.Case(case.script, case.name, case.causes, HOLDS[case.name]), seen),
+            dataclasses.replace(case, holds=HOLDS), seen),
         "causes": lambda: portable.check_causes(case, seen),
         "sums": lambda: portable.check_sums(seen),
         "conservation": lambda: check_conservation(before, after),
