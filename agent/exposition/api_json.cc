@@ -8,7 +8,6 @@
 #include <nlohmann/json.hpp>
 
 #include "base/proportion.h"
-#include "exposition/turn_age.h"
 
 namespace loopstall::exposition {
 namespace {
@@ -81,16 +80,18 @@ Json stack_json(const stacks::Stack& stack) {
   return frames;
 }
 
-Json loop_json(const stalls::LoopState& loop, uint64_t snapshot_ns, uint64_t now_ns) {
+Json loop_json(const stalls::LoopState& loop, uint64_t snapshot_ns, const Present& present) {
+  const TurnNow now = turn_now(loop, snapshot_ns, present);
+  const bool stack_is_of_turn = now.turn.number == loop.turn.number && now.turn.start_ns != 0;
   return {{"pid", loop.pid},
           {"tid", loop.tid},
-          {"state", loop.in_turn ? "busy" : "idle"},
+          {"state", now.turn.start_ns != 0 ? "busy" : "idle"},
           {"phase", loop.phase},
-          {"turn_age_seconds", seconds(turn_age_ns(loop, snapshot_ns, now_ns))},
-          {"turn_age_at_least", loop.in_turn && loop.turn_at_least},
-          {"cause", stalls::cause_name(loop.current_cause)},
+          {"turn_age_seconds", seconds(now.age_ns)},
+          {"turn_age_at_least", now.turn.at_least},
+          {"cause", stalls::cause_name(now.turn.cause)},
           {"utilization", loop.utilization_60s},
-          {"stack", stack_json(loop.stack)}};
+          {"stack", stack_json(stack_is_of_turn ? loop.stack : stacks::Stack{})}};
 }
 
 Json function_json(const stalls::FunctionSeries& series, uint64_t service_ns) {
@@ -130,7 +131,7 @@ Json gain_json(const stalls::Gain& gain) {
   return json;
 }
 
-Json service_json(const ServiceSnapshot& service, uint64_t snapshot_ns, uint64_t now_ns) {
+Json service_json(const ServiceSnapshot& service, uint64_t snapshot_ns, const Present& present) {
   const uint64_t service_ns = stalls::sum(service.busy_ns) + service.idle_ns;
   Json json = {{"labels", labels_json(service.labels)},
                {"utilization", service.utilization},
@@ -157,7 +158,7 @@ Json service_json(const ServiceSnapshot& service, uint64_t snapshot_ns, uint64_t
         {{"syscall", series.syscall}, {"blocked_seconds", seconds(series.blocked_ns)}});
   }
   for (const auto& loop : service.loops) {
-    json["loops"].push_back(loop_json(loop, snapshot_ns, now_ns));
+    json["loops"].push_back(loop_json(loop, snapshot_ns, present));
   }
   for (const auto& series : service.functions) {
     json["functions"].push_back(function_json(series, service_ns));
@@ -207,13 +208,14 @@ Json agent_json(const stalls::AgentHealth& health, const BuildInfo& build) {
 
 }  // namespace
 
-std::string loops_json(const stalls::Snapshot& snapshot, const BuildInfo& build, uint64_t now_ns) {
+std::string loops_json(const stalls::Snapshot& snapshot, const BuildInfo& build,
+                       const Present& present) {
   Json json = {{"version", kVersion},
                {"wall_time", rfc3339(snapshot.wall_ns)},
                {"services", Json::array()},
                {"agent", agent_json(snapshot.health, build)}};
   for (const ServiceSnapshot& service : snapshot.services) {
-    json["services"].push_back(service_json(service, snapshot.monotonic_ns, now_ns));
+    json["services"].push_back(service_json(service, snapshot.monotonic_ns, present));
   }
   return dump(json);
 }

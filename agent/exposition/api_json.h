@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "exposition/build_info.h"
+#include "exposition/turn_now.h"
 #include "stalls/snapshot.h"
 
 namespace loopstall::exposition {
@@ -15,8 +16,9 @@ namespace loopstall::exposition {
 // The JSON documents of docs/http.md. Names of targets are the target's own words: the writer
 // escapes them, and bytes that are no UTF-8 become U+FFFD. Durations are seconds.
 
-/// /api/v1/loops at `now_ns` (monotonic).
-std::string loops_json(const stalls::Snapshot& snapshot, const BuildInfo& build, uint64_t now_ns);
+/// /api/v1/loops.
+std::string loops_json(const stalls::Snapshot& snapshot, const BuildInfo& build,
+                       const Present& present);
 
 /// Which stalls to list.
 struct StallFilter {

@@ -84,10 +84,11 @@ class PublicRoutes final : public Routes {
     Scrape& last = scrapes_[form];
     const uint64_t now_ns = clock_.monotonic_ns();
     if (last.text.empty() || now_ns - last.taken_ns >= kReuseScrapeNs) {
-      last.text = to_text(
-          snapshot_samples(*source_->snapshot(),
-                           {.now_ns = now_ns, .build = build_, .process = read_process_stats()}),
-          form);
+      last.text =
+          to_text(snapshot_samples(*source_->snapshot(), {.present = {now_ns, source_.get()},
+                                                          .build = build_,
+                                                          .process = read_process_stats()}),
+                  form);
       last.taken_ns = now_ns;
     }
     return last.text;
@@ -148,7 +149,8 @@ class AdminRoutes final : public Routes {
               .headers = {}};
     }
     if (request.path == "/api/v1/loops") {
-      return json_response(200, loops_json(*source_->snapshot(), build_, clock_.monotonic_ns()));
+      return json_response(
+          200, loops_json(*source_->snapshot(), build_, {clock_.monotonic_ns(), source_.get()}));
     }
     if (request.path == "/api/v1/stalls") return stalls(request);
     constexpr std::string_view kStallPrefix = "/api/v1/stalls/";

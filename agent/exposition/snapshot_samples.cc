@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "exposition/text_format.h"
-#include "exposition/turn_age.h"
 
 namespace loopstall::exposition {
 namespace {
@@ -86,14 +85,14 @@ void add_functions(SampleModel& model, const ServiceSnapshot& service) {
 }
 
 void add_gauges(SampleModel& model, const ServiceSnapshot& service, uint64_t snapshot_ns,
-                uint64_t now_ns) {
+                const Present& present) {
   if (service.loops.empty()) return;
   model.add(Metric::loops, service.labels, {}, plain(service.loops.size()));
   model.add(Metric::pool_threads, service.labels, {"busy"}, plain(service.pool.busy));
   model.add(Metric::pool_threads, service.labels, {"idle"}, plain(service.pool.idle));
   model.add(Metric::utilization_max, service.labels, {}, service.utilization_max);
   model.add(Metric::turn_in_progress, service.labels, {},
-            seconds(oldest_turn_age_ns(service, snapshot_ns, now_ns)));
+            seconds(oldest_turn_age_ns(service, snapshot_ns, present)));
 }
 
 void add_health(SampleModel& model, const AgentHealth& health) {
@@ -137,7 +136,7 @@ SampleModel snapshot_samples(const stalls::Snapshot& snapshot, const ScrapeConte
   for (const ServiceSnapshot& service : snapshot.services) {
     add_account(model, service, exemplars);
     add_functions(model, service);
-    add_gauges(model, service, snapshot.monotonic_ns, context.now_ns);
+    add_gauges(model, service, snapshot.monotonic_ns, context.present);
   }
   model.add(Metric::build_info, {context.build.version, context.build.revision}, 1.0);
   add_health(model, snapshot.health);
@@ -147,7 +146,7 @@ SampleModel snapshot_samples(const stalls::Snapshot& snapshot, const ScrapeConte
 }
 
 std::string snapshot_text(const stalls::Snapshot& snapshot) {
-  return to_text(snapshot_samples(snapshot, {.now_ns = snapshot.monotonic_ns}));
+  return to_text(snapshot_samples(snapshot, {.present = {.now_ns = snapshot.monotonic_ns}}));
 }
 
 }  // namespace loopstall::exposition

@@ -8,13 +8,14 @@
 #include "exposition/build_info.h"
 #include "exposition/process_stats.h"
 #include "exposition/sample_model.h"
+#include "exposition/turn_now.h"
 #include "stalls/snapshot.h"
 
 namespace loopstall::exposition {
 
 /// What a scrape knows beside the snapshot.
 struct ScrapeContext {
-  uint64_t now_ns = 0;  ///< monotonic, at the scrape
+  Present present;
   BuildInfo build;
   std::optional<ProcessStats> process;  ///< its series are left out when it is none
 };

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "probes/slots.h"
 
-#include <sched.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
+#include <thread>
 #include <utility>
 
 #include "probes/decode.h"
@@ -16,9 +17,14 @@
 namespace loopstall::probes {
 namespace {
 
-// A writer is inside a slot for about a microsecond; a reading takes 0.1.
-constexpr int kTries = 200;
+// A writer is inside a slot for about a microsecond; a reading takes 0.1. But the writer may lose
+// its CPU there, to a hypervisor or (where hooks can be preempted) to another thread: then it is
+// waited for, some 30 ms at most, as otherwise the loop's account would lag behind by a whole
+// period.
 constexpr int kTriesBeforeYield = 50;
+constexpr int kTriesBeforeSleep = 100;
+constexpr int kTries = 300;
+constexpr std::chrono::microseconds kSleep(100);
 
 std::size_t mapped_bytes(uint32_t count, std::size_t value_size) {
   const std::size_t page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
@@ -37,7 +43,11 @@ template <typename Copy>
 bool read_consistently(const __u64& seq, Copy copy) {
   std::atomic_ref<const __u64> sequence(seq);
   for (int i = 0; i < kTries; ++i) {
-    if (i > kTriesBeforeYield) sched_yield();
+    if (i > kTriesBeforeSleep) {
+      std::this_thread::sleep_for(kSleep);
+    } else if (i > kTriesBeforeYield) {
+      std::this_thread::yield();
+    }
     const __u64 before = sequence.load(std::memory_order_acquire);
     if ((before & 1) != 0) continue;
     copy();

@@ -23,7 +23,8 @@ struct OpenSpan {
   stacks::RawStack stack;
 };
 
-/// The accounts in the kernel, mapped. Reading takes no system call. One thread uses it.
+/// The accounts in the kernel, mapped. Reading takes no system call. One thread changes them; any
+/// may read.
 class Slots {
  public:
   /// Maps both arrays; `slots_fd` and `stacks_fd` are BPF array maps of `count` entries.

@@ -30,6 +30,7 @@ class LiveOutside : public Outside {
   uint64_t wall_ns() override { return wall_ns_; }
   uint32_t slot_count() override;
   std::optional<stalls::LoopAccount> read_slot(uint32_t slot) override;
+  uint64_t clock_ns() override { return clock_.monotonic_ns(); }
   std::optional<probes::OpenSpan> open_span(uint32_t slot, uint32_t generation,
                                             uint64_t begun_before_ns,
                                             uint64_t known_since_ns) override;

@@ -3,7 +3,7 @@
 
 #include <map>
 
-#include "stacks/python_process.h"
+#include "stacks/python_walker.h"
 
 namespace loopstall::session {
 namespace {
@@ -30,9 +30,16 @@ std::vector<LiveThread> live_python_threads(const host::Procfs& procfs,
   std::vector<LiveThread> threads;
   for (const stacks::PythonThread& thread : stacks::python_threads(reader.memory(), python)) {
     const auto tid = tids.extract(thread.native_thread_id);
-    if (!tid.empty()) threads.push_back({tid.mapped(), thread.tstate});
+    if (!tid.empty()) threads.push_back({tid.mapped(), thread});
   }
   return threads;
+}
+
+std::optional<stacks::RawStack> stack_of(const ProcessReader& reader, const LiveThread& thread) {
+  const stacks::PythonProcess& python = reader.target().python;
+  auto stack = stacks::walk_python_stack(reader.memory(), python, thread.python.tstate);
+  if (!stacks::is_still_of_thread(reader.memory(), python, thread.python)) return std::nullopt;
+  return stack;
 }
 
 }  // namespace loopstall::session

@@ -607,21 +607,35 @@ void Measurement::record_stall(const Loop& loop, const FinishedTurn& finished,
 
 // ---- accounts ---------------------------------------------------------------------------------
 
-void Measurement::read_accounts() {
-  const uint64_t now_ns = outside_.monotonic_ns();
-  std::vector<uint32_t> over;
+/// First all of them, then the clock: they are carried on to one instant, which is later than each
+/// of them is complete to. Otherwise the books of two loops would be closed at different times.
+void Measurement::update_loops(uint64_t now_ns) {
+  std::vector<std::pair<Loop*, stalls::LoopAccount>> readings;
+  readings.reserve(loops_.size());
   for (auto& [slot, loop] : loops_) {
     auto account = outside_.read_slot(slot);
     if (!account) {
       ++torn_readings_;
     } else if (account->generation == loop->generation()) {
-      loop->update(std::move(*account), now_ns);
-      if (!loop->audit().has_begun()) audit(*loop);
-      // Its last event may have been lost with a full ring, or it ended before it was a loop.
-      if (loop->account().activity == stalls::LoopActivity::ended || is_stillborn(*loop, now_ns)) {
-        loop->mark_ended(now_ns);
-      }
+      readings.emplace_back(loop.get(), std::move(*account));
     }
+  }
+  const uint64_t read_ns = outside_.clock_ns();
+  for (auto& [loop, account] : readings) {
+    loop->update(std::move(account), read_ns);
+    if (!loop->audit().has_begun()) audit(*loop);
+    // Its last event may have been lost with a full ring, or it ended before it was a loop.
+    if (loop->account().activity == stalls::LoopActivity::ended || is_stillborn(*loop, now_ns)) {
+      loop->mark_ended(now_ns);
+    }
+  }
+}
+
+void Measurement::read_accounts() {
+  const uint64_t now_ns = outside_.monotonic_ns();
+  update_loops(now_ns);
+  std::vector<uint32_t> over;
+  for (const auto& [slot, loop] : loops_) {
     const bool last_call = loop->has_ended() && now_ns - loop->ended_ns() > kLastEventsNs;
     if (last_call &&
         (!loop->has_unfinished_work() || now_ns - loop->ended_ns() > 4 * kLastEventsNs)) {
@@ -720,15 +734,14 @@ stalls::LoopState Measurement::state_of(const Loop& loop) const {
   stalls::LoopState state;
   state.pid = loop.pid();
   state.tid = loop.tid();
-  state.in_turn = account.turn_start_ns != 0 && !loop.has_ended();
-  state.turn_start_ns = state.in_turn ? account.turn_start_ns : 0;
-  state.turn_at_least = state.in_turn && account.turn_at_least;
-  state.current_cause = account.activity == stalls::LoopActivity::off_cpu ? account.current_cause
-                                                                          : stalls::Cause::cpu;
+  state.slot = loop.slot();
+  state.generation = loop.generation();
+  if (!loop.has_ended()) state.turn = stalls::turn_in_progress(account);
   state.phase = account.serving ? "serving" : "startup";
   state.utilization_60s = loop.ledger().utilization().ratio();
   const SeenStackPtr& seen = loop.seen_in_turn();
-  if (state.in_turn && seen && seen->is_known() && loop.seen_turn_number() == account.turn_number) {
+  const bool is_of_turn = state.turn.start_ns != 0 && loop.seen_turn_number() == state.turn.number;
+  if (is_of_turn && seen && seen->is_known()) {
     state.stack = seen->known->stack;
   }
   return state;

@@ -109,6 +109,7 @@ class Measurement {
   bool has_live_loop(uint32_t pid) const;
   std::optional<double> audit(Loop& loop);
   void take_canary_holds();
+  void update_loops(uint64_t now_ns);
   void settle_canary(uint64_t now_ns);
   bool is_stillborn(const Loop& loop, uint64_t now_ns) const;
   void release(uint32_t slot);

@@ -36,6 +36,8 @@ class Outside : public StackRequests {
   // ---- the accounts in the kernel: see probes::Slots
   virtual uint32_t slot_count() = 0;
   virtual std::optional<stalls::LoopAccount> read_slot(uint32_t slot) = 0;
+  /// CLOCK_MONOTONIC at this very moment: no account that has been read is of later.
+  virtual uint64_t clock_ns() = 0;
   virtual std::optional<probes::OpenSpan> open_span(uint32_t slot, uint32_t generation,
                                                     uint64_t begun_before_ns,
                                                     uint64_t known_since_ns) = 0;

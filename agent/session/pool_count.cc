@@ -8,7 +8,6 @@
 #include "loops/pool_thread.h"
 #include "session/frame_names.h"
 #include "session/live_threads.h"
-#include "stacks/python_walker.h"
 
 namespace loopstall::session {
 namespace {
@@ -23,9 +22,9 @@ stalls::PoolThreads count_pool_threads(const host::Procfs& procfs, ProcessReader
   std::vector<LiveThread> threads = live_python_threads(procfs, reader);
   if (threads.size() > kMaxThreads) threads.resize(kMaxThreads);
   for (const LiveThread& thread : threads) {
-    const auto stack =
-        stacks::walk_python_stack(reader.memory(), reader.target().python, thread.tstate);
-    const stalls::KnownStackPtr known = reader.name(stack, ignored);
+    const auto stack = stack_of(reader, thread);
+    if (!stack) continue;
+    const stalls::KnownStackPtr known = reader.name(*stack, ignored);
     switch (loops::judge_pool_thread(frame_names(known->stack))) {
       case loops::PoolThread::none:
         break;

@@ -73,6 +73,8 @@ std::optional<stalls::LoopAccount> Recorder::read_slot(uint32_t slot) {
   return note(fmt::format("account {}", slot), live_.read_slot(slot));
 }
 
+uint64_t Recorder::clock_ns() { return note("clock", live_.clock_ns()); }
+
 std::optional<probes::OpenSpan> Recorder::open_span(uint32_t slot, uint32_t generation,
                                                     uint64_t begun_before_ns,
                                                     uint64_t known_since_ns) {

@@ -38,6 +38,7 @@ class Recorder : public Outside {
   uint64_t wall_ns() override { return live_.wall_ns(); }
   uint32_t slot_count() override;
   std::optional<stalls::LoopAccount> read_slot(uint32_t slot) override;
+  uint64_t clock_ns() override;
   std::optional<probes::OpenSpan> open_span(uint32_t slot, uint32_t generation,
                                             uint64_t begun_before_ns,
                                             uint64_t known_since_ns) override;

@@ -37,6 +37,7 @@ class RecordedOutside : public Outside {
   std::optional<stalls::LoopAccount> read_slot(uint32_t slot) override {
     return answer<std::optional<stalls::LoopAccount>>(fmt::format("account {}", slot));
   }
+  uint64_t clock_ns() override { return answer<uint64_t>("clock"); }
   std::optional<probes::OpenSpan> open_span(uint32_t slot, uint32_t, uint64_t, uint64_t) override {
     return answer<std::optional<probes::OpenSpan>>(fmt::format("span {}", slot));
   }

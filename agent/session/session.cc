@@ -109,6 +109,7 @@ base::Result<std::unique_ptr<Session>> Session::start(const config::Config& conf
 }
 
 Session::Session(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {
+  slots_ = &parts_->probes->slots();
   publish();
   if (parts_->recorder) parts_->recorder->end_step();
   thread_ = std::jthread([this](std::stop_token stop) { run(stop); });
@@ -121,12 +122,22 @@ void Session::stop() {
     thread_.request_stop();
     thread_.join();
   }
+  const std::lock_guard lock(mutex_);
+  slots_ = nullptr;
   parts_.reset();
 }
 
 std::shared_ptr<const stalls::Snapshot> Session::snapshot() const {
   const std::lock_guard lock(mutex_);
   return snapshot_;
+}
+
+std::optional<stalls::TurnInProgress> Session::turn_of(const stalls::LoopState& loop) const {
+  const std::lock_guard lock(mutex_);
+  if (slots_ == nullptr) return std::nullopt;
+  const auto account = slots_->read(loop.slot);
+  if (!account || account->generation != loop.generation) return std::nullopt;
+  return stalls::turn_in_progress(*account);
 }
 
 void Session::publish() {

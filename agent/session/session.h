@@ -4,11 +4,13 @@
 #include <atomic>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <thread>
 
 #include "base/clock.h"
 #include "base/result.h"
 #include "config/config.h"
+#include "probes/slots.h"
 #include "stalls/snapshot.h"
 
 namespace loopstall::session {
@@ -29,6 +31,7 @@ class Session : public stalls::SnapshotSource {
   void stop();
 
   std::shared_ptr<const stalls::Snapshot> snapshot() const override;
+  std::optional<stalls::TurnInProgress> turn_of(const stalls::LoopState& loop) const override;
 
  private:
   struct Parts;
@@ -40,6 +43,7 @@ class Session : public stalls::SnapshotSource {
   std::unique_ptr<Parts> parts_;  // used by thread_ while it runs
   mutable std::mutex mutex_;
   std::shared_ptr<const stalls::Snapshot> snapshot_;  // guarded by mutex_
+  const probes::Slots* slots_ = nullptr;              // of parts_; guarded by mutex_
   std::jthread thread_;
 };
 

@@ -13,7 +13,6 @@
 #include "probes/syscalls.h"
 #include "session/frame_names.h"
 #include "session/live_threads.h"
-#include "stacks/python_walker.h"
 
 namespace loopstall::session {
 namespace {
@@ -114,9 +113,10 @@ std::vector<SightedLoop> sight_loops(const host::Procfs& procfs, const base::Clo
   for (const LiveThread& thread : live_python_threads(procfs, reader)) {
     const auto state = procfs.syscall(python.pid, thread.tid);
     if (!state) continue;
+    const auto stack = stack_of(reader, thread);
+    if (!stack) continue;
     SightedLoop loop;
-    loop.stack =
-        reader.name(stacks::walk_python_stack(reader.memory(), python, thread.tstate), ignored);
+    loop.stack = reader.name(*stack, ignored);
     const bool in_epoll = state->kind == SyscallState::Kind::in_syscall &&
                           probes::is_epoll_wait(static_cast<uint32_t>(state->number));
     loop.polls = state->kind == SyscallState::Kind::in_syscall &&

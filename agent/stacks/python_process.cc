@@ -147,6 +147,23 @@ std::vector<std::byte> start_of_runtime(const host::ElfFile& file, uint64_t runt
   return {};
 }
 
+std::optional<PythonThread> thread_of_state(const MemoryReader& memory,
+                                            const PythonProcess& process, uint64_t tstate) {
+  const PythonLayout& layout = *process.layout;
+  const auto thread_id = memory.value<uint64_t>(tstate + layout.thread.thread_id);
+  if (!thread_id) return std::nullopt;
+  PythonThread thread{.tstate = tstate, .thread_id = *thread_id};
+  if (layout.thread.native_thread_id != PythonLayout::kAbsent) {
+    thread.native_thread_id =
+        memory.value<uint64_t>(tstate + layout.thread.native_thread_id).value_or(0);
+  } else if (process.libc == Libc::glibc) {
+    // nptl/descr.h, struct pthread: `tid`, x86-64, where gdb's libthread_db reads it too.
+    constexpr uint64_t kTid = 0x2d0;
+    thread.native_thread_id = memory.value<uint32_t>(*thread_id + kTid).value_or(0);
+  }
+  return thread;
+}
+
 /// What a thread's pthread slot holds; 0 when it is empty or cannot be read.
 uint64_t slot_value(const MemoryReader& memory, const ThreadSlot& slot, uint64_t base) {
   if (slot.dereference != 0) {
@@ -454,6 +471,13 @@ base::Result<host::TargetFile> PythonInspector::open_candidate(pid_t pid,
   return file;
 }
 
+bool is_still_of_thread(const MemoryReader& memory, const PythonProcess& process,
+                        const PythonThread& thread) {
+  const auto now = thread_of_state(memory, process, thread.tstate);
+  return now && now->thread_id == thread.thread_id &&
+         now->native_thread_id == thread.native_thread_id;
+}
+
 std::vector<PythonThread> python_threads(const MemoryReader& memory, const PythonProcess& process) {
   const PythonLayout& layout = *process.layout;
   std::vector<PythonThread> threads;
@@ -462,18 +486,10 @@ std::vector<PythonThread> python_threads(const MemoryReader& memory, const Pytho
     uint64_t tstate =
         memory.value<uint64_t>(interpreter + layout.interpreter.threads_head).value_or(0);
     while (tstate != 0 && threads.size() < kMaxThreads) {
-      const auto thread_id = memory.value<uint64_t>(tstate + layout.thread.thread_id);
-      if (!thread_id) break;
-      PythonThread thread{.tstate = tstate, .interpreter = interpreter, .thread_id = *thread_id};
-      if (layout.thread.native_thread_id != PythonLayout::kAbsent) {
-        thread.native_thread_id =
-            memory.value<uint64_t>(tstate + layout.thread.native_thread_id).value_or(0);
-      } else if (process.libc == Libc::glibc) {
-        // nptl/descr.h, struct pthread: `tid`, x86-64, where gdb's libthread_db reads it too.
-        constexpr uint64_t kTid = 0x2d0;
-        thread.native_thread_id = memory.value<uint32_t>(*thread_id + kTid).value_or(0);
-      }
-      threads.push_back(thread);
+      auto thread = thread_of_state(memory, process, tstate);
+      if (!thread) break;
+      thread->interpreter = interpreter;
+      threads.push_back(*thread);
       tstate = memory.value<uint64_t>(tstate + layout.thread.next).value_or(0);
     }
     interpreter = memory.value<uint64_t>(interpreter + layout.interpreter.next).value_or(0);

@@ -127,4 +127,10 @@ struct PythonThread {
 /// the lists cannot be read.
 std::vector<PythonThread> python_threads(const MemoryReader& memory, const PythonProcess& process);
 
+/// Whether the state is that thread's now, as it was when the list was read. One that was just made
+/// has the id of the thread that made it until its own has begun, and a freed one may be used
+/// again: frames that were read in between are the thread's only if it is.
+bool is_still_of_thread(const MemoryReader& memory, const PythonProcess& process,
+                        const PythonThread& thread);
+
 }  // namespace loopstall::stacks

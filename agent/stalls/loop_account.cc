@@ -19,6 +19,14 @@ uint64_t open_span_ns(const LoopAccount& account, uint64_t now_ns) {
                      account.accounted_ns);
 }
 
+TurnInProgress turn_in_progress(const LoopAccount& account) {
+  const bool is_idle = account.turn_start_ns == 0 || account.activity == LoopActivity::ended;
+  if (is_idle) return {};
+  const bool is_blocked = account.activity == LoopActivity::off_cpu;
+  return {account.turn_start_ns, account.turn_number, account.turn_at_least,
+          is_blocked ? account.current_cause : Cause::cpu};
+}
+
 LoopAccount carried_on(LoopAccount account, uint64_t now_ns) {
   const uint64_t open_ns = base::grown(now_ns, account.accounted_ns);
   const uint64_t off_cpu_ns = open_span_ns(account, now_ns);

@@ -42,6 +42,17 @@ struct LoopAccount {
   std::vector<Syscall> syscalls;
 };
 
+/// The turn that a loop is in.
+struct TurnInProgress {
+  uint64_t start_ns = 0;     ///< monotonic; 0 while the loop is idle
+  uint64_t number = 0;       ///< among the loop's turns
+  bool at_least = false;     ///< it began before the agent saw the loop
+  Cause cause = Cause::cpu;  ///< what it is at
+};
+
+/// That of the account; an idle one's when the loop has ended.
+TurnInProgress turn_in_progress(const LoopAccount& account);
+
 /// The same account carried on to `now_ns`: the open span is added to what it seems to be, so that
 /// busy and idle are the loop's life at that instant, and a loop that hangs shows it. The part of a
 /// span that turns out to be waiting for a CPU is known only afterwards, so a later account may

@@ -11,6 +11,7 @@
 #include "stalls/cause.h"
 #include "stalls/duration_histogram.h"
 #include "stalls/gain.h"
+#include "stalls/loop_account.h"
 #include "stalls/stall_record.h"
 
 namespace loopstall::stalls {
@@ -52,13 +53,12 @@ struct SyscallSeries {
 struct LoopState {
   uint32_t pid = 0;
   uint32_t tid = 0;
-  bool in_turn = false;
-  uint64_t turn_start_ns = 0;        ///< monotonic; 0 when idle. Its age is computed at scrape.
-  bool turn_at_least = false;        ///< the turn began before the agent saw the loop
-  Cause current_cause = Cause::cpu;  ///< of the turn in progress
-  std::string phase;                 ///< "startup" or "serving"
+  uint32_t slot = 0;  ///< of its account, which is this loop's while it has this generation
+  uint32_t generation = 0;
+  TurnInProgress turn;
+  std::string phase;  ///< "startup" or "serving"
   double utilization_60s = 0;
-  stacks::Stack stack;  ///< where the turn in progress was last seen; may be empty
+  stacks::Stack stack;  ///< where that turn was last seen; may be empty
 };
 
 /// Threads that do blocking work for loops: of concurrent.futures, anyio and trio.
@@ -155,6 +155,9 @@ class SnapshotSource {
  public:
   virtual ~SnapshotSource() = default;
   virtual std::shared_ptr<const Snapshot> snapshot() const = 0;
+  /// The turn that a loop of the snapshot is in at this moment, by its account in the kernel.
+  /// Nothing when that is not this loop's any more or cannot be read.
+  virtual std::optional<TurnInProgress> turn_of(const LoopState&) const { return std::nullopt; }
 };
 
 }  // namespace loopstall::stalls

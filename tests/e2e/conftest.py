@@ -9,6 +9,7 @@ import pytest
 from harness import resources
 from harness.agent import Agent
 from harness.paths import PYTHON, binary
+from harness.pauses import witnessed
 
 
 @pytest.fixture(scope="session")
@@ -35,6 +36,12 @@ def default_agent(privileged, agent_binary):
     """One agent as users run it: stalls begin at 100 ms."""
     with Agent(stall_threshold="100ms") as running:
         yield running
+
+
+@pytest.fixture(scope="session", autouse=True)
+def pauses(tmp_path_factory):
+    with witnessed(tmp_path_factory.mktemp("pauses")) as seen:
+        yield seen
 
 
 @pytest.fixture(scope="session")

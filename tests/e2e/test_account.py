@@ -48,10 +48,13 @@ def look(agent, pid, since_ns):
     return waiting.until(fresh, 5, "the account goes on")
 
 
+TICK_SECONDS = 1 / os.sysconf("SC_CLK_TCK")  # what the book of the stolen time is rounded down to
+
+
 def stolen_seconds():
     """What the hypervisor kept from this machine's CPUs: wall time on a CPU without CPU time."""
     with open("/proc/stat", encoding="ascii") as stat:
-        return int(stat.readline().split()[8]) / os.sysconf("SC_CLK_TCK")
+        return int(stat.readline().split()[8]) * TICK_SECONDS
 
 
 class Compared:
@@ -64,7 +67,7 @@ class Compared:
         with meanwhile(victim.pid):
             self.own = victim.hear("books")
         after = look(agent, victim.pid, self.own["end_ns"])
-        self.stolen = stolen_seconds() - stolen
+        self.stolen = stolen_seconds() - stolen + TICK_SECONDS
         self.life = (after.time_ns - before.time_ns) / 1e9
         self.busy = {cause: seconds - before.busy.get(cause, 0)
                      for cause, seconds in after.busy.items()}
@@ -242,6 +245,6 @@ def test_the_agent_audits_itself(agent):
         while time.monotonic() - began < 61 or not ratios():
             assert time.monotonic() - began < 130, "no audit in two minutes"
             Compared(agent, victim, "plain")
-    share_stolen = (stolen_seconds() - stolen) / (time.monotonic() - began)
+    share_stolen = (stolen_seconds() - stolen + TICK_SECONDS) / (time.monotonic() - began)
     [ratio] = ratios()
     assert 0 <= ratio < 0.01 + share_stolen

@@ -31,6 +31,15 @@ def cpu_seconds(record):
     return record["causes"].get("cpu", 0) + record["causes"].get("gc", 0)
 
 
+def beyond_hold_seconds(match):
+    return max(0, match.record["duration_seconds"] - match.hold_seconds)
+
+
+def waited_on_cpu_seconds(match):
+    """What the scheduler says that the hold waited for a CPU, and no other thread had it."""
+    return max(0, match.hold["runqueue_ns"] / 1e9 - matching.machine_seconds(match.record))
+
+
 def was_stolen(hold):
     """Whether the hypervisor (or an interrupt) had the CPU for a part of a hold that only computes:
     the thread's clock leaves that out, and the agent, which measures wall time on a CPU, cannot."""
@@ -132,18 +141,24 @@ def test_causes_add_up_to_the_turn(case, loop_kind, run_of, observed):
 
 @pytest.mark.parametrize("case", [case for case in CASES if case.cpu], ids=str)
 def test_cpu_agrees_with_the_threads_clock(case, loop_kind, run_of, observed):
-    """The thread's clock is the victim's CLOCK_THREAD_CPUTIME_ID over the hold. The median turn: a
-    hypervisor that takes the CPU away within some turns shows in those."""
+    """The thread's clock is the victim's CLOCK_THREAD_CPUTIME_ID over the hold; what the turn computes
+    before and after that is at most what it lasts beyond the hold. The median turn: a hypervisor that
+    takes the CPU away within some turns shows in those. Without preemption in the kernel the scheduler
+    closes its book when a thread ought to go, and the thread goes when its system call lets it: what it
+    computes in between is in the scheduler's book of its waiting (docs/accuracy.md)."""
     matches = [match for match in matches_of(run_of(case, loop_kind, "broken")) if match.record]
     if case.cpu == "pure":
         matches = [match for match in matches if not was_stolen(match.hold)]
         if len(matches) < 10:
             pytest.skip("the hypervisor took the CPU away in nearly every hold")
-    ratio = statistics.median(cpu_seconds(match.record) * 1e9 / match.hold["cpu_ns"]
-                              for match in matches)
-    observed(case, loop_kind, cpu=ratio)
+    ratios = [cpu_seconds(match.record) * 1e9 / match.hold["cpu_ns"] for match in matches]
+    outside = [(beyond_hold_seconds(match) + waited_on_cpu_seconds(match)) * 1e9
+               / match.hold["cpu_ns"] for match in matches]
+    observed(case, loop_kind, cpu=statistics.median(ratios))
     low, high = (0.995, 1.005) if case.cpu == "pure" else (0.94, 1.01)
-    assert low <= ratio <= high
+    assert low <= statistics.median(ratios)
+    assert statistics.median(ratio - more for ratio, more in zip(ratios, outside)) <= high
+    assert statistics.median(outside) < 0.03
 
 
 @each_case
@@ -179,12 +194,15 @@ def test_holds_are_in_the_histogram(case, loop_kind, run_of):
 
 
 @each_case
-def test_mended_twin_does_not_hold(case, loop_kind, run_of, observed):
+def test_mended_twin_does_not_hold(case, loop_kind, run_of, observed, pauses):
+    """Unless the machine stood still just then."""
     run = run_of(case, loop_kind, "mended")
     held = [hold["seconds"] for record in run.records for hold in record["holds"]
-            if hold["function"] == case.function and hold["seconds"] >= 0.020]
+            if hold["function"] == case.function
+            and hold["seconds"] - pauses.within(*matching.interval_ns(record)) / 1e9 >= 0.020]
     observed(case, loop_kind, mended=len(held))
     assert not held
     labels = {"process": case.script, "runtime": loop_kind, "function": case.function}
-    assert run.change.sum("loopstall_blocking_seconds_count", **labels) == run.change.sum(
-        "loopstall_blocking_seconds_bucket", le="0.025", **labels)
+    long = (run.change.sum("loopstall_blocking_seconds_count", **labels)
+            - run.change.sum("loopstall_blocking_seconds_bucket", le="0.025", **labels))
+    assert long <= pauses.within(run.start_ns, run.end_ns) // 5_000_000

@@ -3,6 +3,7 @@
 
 import contextlib
 import shutil
+import statistics
 import subprocess
 import time
 
@@ -57,6 +58,22 @@ def test_wholly_silent_loop_makes_no_stall(default_agent, loop_kind):
         loop = default_agent.loop(victim.pid)
         assert loop["turn_age_seconds"] < 0.1
         assert not default_agent.records(victim.pid)
+
+
+def test_no_turn_is_shown_as_older_than_it_is(default_agent, loop_kind):
+    """A loop that turns 32 times a second, in each turn for 30 ms: whenever it is looked at."""
+    with Talker([PYTHON, "lifecycle.py", "napping", loop_kind]) as victim:
+        victim.hear("ready")
+        default_agent.wait_for_loop(victim.pid, serving=False)
+        looks = []
+        for _ in range(60):
+            time.sleep(0.061)
+            looks.append(default_agent.loop(victim.pid))
+        in_turn = [look["turn_age_seconds"] for look in looks if look["state"] == "busy"]
+        print(sorted(in_turn))
+        assert len(in_turn) >= 40
+        assert 0.005 < statistics.median(in_turn) < 0.03
+        assert sum(1 for age in in_turn if age > 0.05) <= 2  # the machine may have been busy
 
 
 def test_saturated_hello_world_makes_no_stall(default_agent, loop_kind):

@@ -26,7 +26,8 @@ class Replay {
     }
     now_ns_ += 10'000'000'000;  // stalls whose delayed events never came
     advance();
-    return {exposition::to_text(exposition::snapshot_samples(snapshot(), {.now_ns = seen_ns_})),
+    return {exposition::to_text(
+                exposition::snapshot_samples(snapshot(), {.present = {.now_ns = seen_ns_}})),
             records_};
   }
 
@@ -120,10 +121,8 @@ class Replay {
     stalls::Snapshot snapshot;
     snapshot.monotonic_ns = seen_ns_;
     stalls::ServiceSnapshot service = service_.snapshot();
-    const stalls::LoopAccount& account = loop_.account();
     stalls::LoopState state;
-    state.in_turn = account.turn_start_ns != 0;
-    state.turn_start_ns = account.turn_start_ns;
+    state.turn = stalls::turn_in_progress(loop_.account());
     service.utilization = service.utilization_max = loop_.ledger().utilization().ratio();
     service.loops.push_back(std::move(state));
     snapshot.services.push_back(std::move(service));

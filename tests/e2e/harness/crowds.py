@@ -26,7 +26,13 @@ def listed(agent):
 
 
 def wait_until_listed(agent, number, seconds):
-    waiting.until(lambda: listed(agent) == number, seconds, f"{number} loops are listed", every=0.5)
+    try:
+        waiting.until(lambda: listed(agent) == number, seconds, f"{number} loops are listed",
+                      every=0.5)
+    except AssertionError as error:
+        health = agent.api("loops")["agent"]
+        raise AssertionError(f"{error}, but {listed(agent)}; targets {health['targets']}, "
+                             f"lost {health['events_lost']}") from error
 
 
 @dataclasses.dataclass

@@ -14,9 +14,14 @@ class Match:
         return (self.hold["end_ns"] - self.hold["start_ns"]) / 1e9
 
 
-def _overlap_ns(hold, record):
+def interval_ns(record):
+    """(begin, end) of the turn."""
     start_ns = record["start_monotonic_ns"]
-    end_ns = start_ns + round(record["duration_seconds"] * 1e9)
+    return start_ns, start_ns + round(record["duration_seconds"] * 1e9)
+
+
+def _overlap_ns(hold, record):
+    start_ns, end_ns = interval_ns(record)
     return min(end_ns, hold["end_ns"]) - max(start_ns, hold["start_ns"])
 
 

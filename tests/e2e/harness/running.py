@@ -23,13 +23,23 @@ class Run:
     case: object
     pid: int
     holds: list       # of the truth log
-    worst_beat_ns: int
+    late_beats: list  # (begin, end, late) in ns
     records: list = dataclasses.field(default_factory=list)
     change: Change = None
     before: dict = None   # the service in /api/v1/loops when the work began and when it was over
     after: dict = None
-    seconds: float = 0  # that the work took
+    start_ns: int = 0  # of the work
+    end_ns: int = 0
     book_ns: int = 0  # what its main thread ran and waited for a CPU meanwhile, by the scheduler
+
+    @property
+    def seconds(self):
+        return (self.end_ns - self.start_ns) / 1e9
+
+    def worst_beat_ns(self, pauses):
+        """How late the loop's own timer was at most, what the machine stood still apart."""
+        return max((late - pauses.within(begin, end) for begin, end, late in self.late_beats),
+                   default=0)
 
     def long_holds(self):
         return [hold for hold in self.holds if hold["end_ns"] - hold["start_ns"] >= HOLD_NS]
@@ -90,8 +100,8 @@ def run_at_once(starts, form, options, agent=None, cgroup=None, heartbeat=False,
             done = victim.hear("done", 180)
             truth = victim.truth()
             logged = [line for line in truth if line["kind"] == "hold"]
-            seconds = (truth[-1]["end_ns"] - truth[-1]["start_ns"]) / 1e9
-            runs[case, loop] = Run(case, victim.pid, logged, done["worst_beat_ns"], seconds=seconds)
+            runs[case, loop] = Run(case, victim.pid, logged, done["late_beats"],
+                                   start_ns=truth[-1]["start_ns"], end_ns=truth[-1]["end_ns"])
         if agent:
             _collect(agent, victims, runs, before)
     return runs
@@ -113,10 +123,6 @@ class Once:
             for ran, run in self._run(case, LOOPS if case.sleeps else (loop,), form).items():
                 self._runs[case, ran, form] = run
         return self._runs[case, loop, form]
-
-    def again(self, case, loop, form):
-        """One more run, of that loop alone; it is not kept."""
-        return self._run(case, (loop,), form)[loop]
 
     def _run(self, case, loops, form):
         options = options_of(case, *(self._fixture(name) for name in ("peers", "dsn", "scratch")))

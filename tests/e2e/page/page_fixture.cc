@@ -84,10 +84,7 @@ stalls::ServiceSnapshot ocr_service(uint64_t now_ns) {
   service.loops = {
       {.pid = 48211,
        .tid = 48211,
-       .in_turn = true,
-       .turn_start_ns = now_ns - 4'200 * kMs,
-       .turn_at_least = false,
-       .current_cause = Cause::network,
+       .turn = {.start_ns = now_ns - 4'200 * kMs, .number = 7, .cause = Cause::network},
        .phase = "serving",
        .utilization_60s = 0.88,
        .stack = stack("save_log", "app/services/log.py", 12)},
@@ -112,9 +109,7 @@ stalls::ServiceSnapshot hostile_service(uint64_t now_ns) {
   service.utilization = 0.008;
   service.loops = {{.pid = 51,
                     .tid = 52,
-                    .in_turn = true,
-                    .turn_start_ns = now_ns - 3 * kMs,
-                    .current_cause = Cause::lock,
+                    .turn = {.start_ns = now_ns - 3 * kMs, .number = 7, .cause = Cause::lock},
                     .phase = "startup",
                     .utilization_60s = 0.008,
                     .stack = stack(kHostile, "worker.py", 3)}};

@@ -16,7 +16,7 @@ using testing::kTakenNs;
 const BuildInfo kBuild{"1.2.3", ""};
 
 json sample_loops(uint64_t now_ns = kTakenNs) {
-  return json::parse(loops_json(testing::sample_snapshot(), kBuild, now_ns));
+  return json::parse(loops_json(testing::sample_snapshot(), kBuild, {.now_ns = now_ns}));
 }
 
 TEST(LoopsJson, ShowsTheServiceAsDocumented) {
@@ -70,6 +70,22 @@ TEST(LoopsJson, LoopsShowTheTurnInProgress) {
   EXPECT_EQ(loops[0]["stack"][2]["why"], "application_package");
   EXPECT_EQ(loops[1]["state"], "idle");
   EXPECT_DOUBLE_EQ(loops[1]["turn_age_seconds"], 0.0);
+}
+
+TEST(LoopsJson, AStackIsShownOnlyWithItsOwnTurn) {
+  testing::FixedSource source(testing::sample_snapshot());
+  const auto busy_loop = [&] {
+    return json::parse(
+        loops_json(*source.snapshot(), kBuild, {kTakenNs, &source}))["services"][0]["loops"][0];
+  };
+  source.turns_by_slot[testing::kBusySlot] = {.start_ns = kTakenNs - 1, .number = 7};
+  EXPECT_FALSE(busy_loop()["stack"].empty());
+  source.turns_by_slot[testing::kBusySlot].number = 8;
+  EXPECT_TRUE(busy_loop()["stack"].empty());
+  EXPECT_EQ(busy_loop()["state"], "busy");
+  source.turns_by_slot[testing::kBusySlot] = {};
+  EXPECT_TRUE(busy_loop()["stack"].empty());
+  EXPECT_EQ(busy_loop()["state"], "idle");
 }
 
 TEST(LoopsJson, ShowsTheAgentsHealth) {

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
+#include <map>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "base/clock.h"
@@ -21,6 +24,9 @@ stalls::Snapshot sample_snapshot();
 /// markup, an invalid byte.
 inline constexpr const char* kHostileName = "<img src=x onerror=alert(1)> \"\\\n\xff";
 
+/// Of the loop that is in its seventh turn; the others have slot 0.
+inline constexpr uint32_t kBusySlot = 3;
+
 class FixedClock final : public base::Clock {
  public:
   uint64_t monotonic_ns() const override { return monotonic; }
@@ -33,6 +39,12 @@ class FixedSource final : public stalls::SnapshotSource {
   explicit FixedSource(stalls::Snapshot snapshot)
       : snapshot_(std::make_shared<const stalls::Snapshot>(std::move(snapshot))) {}
   std::shared_ptr<const stalls::Snapshot> snapshot() const override { return snapshot_; }
+  std::optional<stalls::TurnInProgress> turn_of(const stalls::LoopState& loop) const override {
+    const auto found = turns_by_slot.find(loop.slot);
+    if (found == turns_by_slot.end()) return std::nullopt;
+    return found->second;
+  }
+  std::map<uint32_t, stalls::TurnInProgress> turns_by_slot;  ///< newer than those of the snapshot
 
  private:
   std::shared_ptr<const stalls::Snapshot> snapshot_;

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 
-#include "exposition/turn_age.h"
 #include "sample_snapshot.h"
 
 namespace loopstall::exposition {
@@ -15,7 +14,7 @@ using stalls::Cause;
 using testing::kTakenNs;
 
 ScrapeContext at(uint64_t now_ns) {
-  return {.now_ns = now_ns, .build = {"1.2.3", ""}, .process = std::nullopt};
+  return {.present = {.now_ns = now_ns}, .build = {"1.2.3", ""}, .process = std::nullopt};
 }
 
 std::string label(const Series& series, std::string_view name) {
@@ -77,14 +76,31 @@ TEST(SnapshotSamples, AgeOfTheTurnInProgressIsThatOfTheScrape) {
 
 TEST(SnapshotSamples, AgeIsTheOldestAndNeverNegative) {
   stalls::ServiceSnapshot service;
-  EXPECT_EQ(oldest_turn_age_ns(service, 1000, 1000), 0u);
-  service.loops = {{.in_turn = true, .turn_start_ns = 400},
-                   {.in_turn = true, .turn_start_ns = 900, .phase = "startup"},
-                   {.in_turn = false, .turn_start_ns = 1}};
-  EXPECT_EQ(oldest_turn_age_ns(service, 1000, 1000), 600u);
+  EXPECT_EQ(oldest_turn_age_ns(service, 1000, {1000}), 0u);
+  service.loops = {
+      {.turn = {.start_ns = 400}}, {.turn = {.start_ns = 900}, .phase = "startup"}, {.turn = {}}};
+  EXPECT_EQ(oldest_turn_age_ns(service, 1000, {1000}), 600u);
   service.loops.erase(service.loops.begin());
-  EXPECT_EQ(oldest_turn_age_ns(service, 1000, 1000), 100u);  // startup counts too
-  EXPECT_EQ(oldest_turn_age_ns(service, 1000, 800), 0u);
+  EXPECT_EQ(oldest_turn_age_ns(service, 1000, {1000}), 100u);  // startup counts too
+  EXPECT_EQ(oldest_turn_age_ns(service, 1000, {800}), 0u);
+}
+
+TEST(SnapshotSamples, AgeIsThatOfTheTurnNowNotOfOneThatIsOver) {
+  testing::FixedSource source(testing::sample_snapshot());
+  const uint64_t now_ns = kTakenNs + 200'000'000;
+  const auto age = [&] {
+    ScrapeContext context = at(now_ns);
+    context.present.accounts = &source;
+    return number(find(snapshot_samples(*source.snapshot(), context), Metric::turn_in_progress,
+                       "app.main:app"));
+  };
+  EXPECT_NEAR(age(), 1.7, 1e-9);  // its account cannot be read
+  source.turns_by_slot[testing::kBusySlot] = {};
+  EXPECT_EQ(age(), 0);
+  source.turns_by_slot[testing::kBusySlot] = {.start_ns = now_ns - 3'000'000, .number = 8};
+  EXPECT_NEAR(age(), 0.003, 1e-9);
+  source.turns_by_slot[testing::kBusySlot] = {.start_ns = now_ns + 1, .number = 9};
+  EXPECT_EQ(age(), 0) << "it began after the clock was read";
 }
 
 TEST(SnapshotSamples, GaugesEndWithTheLastLoop) {

@@ -27,7 +27,7 @@ namespace fs = std::filesystem;
 constexpr const char* kFolder = LOOPSTALL_SOURCE_DIR "/tests/unit/exposition/";
 
 std::string sample_text(TextForm form = TextForm::prometheus) {
-  const ScrapeContext context{.now_ns = testing::kTakenNs,
+  const ScrapeContext context{.present = {.now_ns = testing::kTakenNs},
                               .build = {"1.2.3", "abc1234"},
                               .process = ProcessStats{.cpu_seconds = 1.25,
                                                       .start_time_seconds = 1.7e9,

@@ -253,6 +253,25 @@ TEST_F(PythonInspectorTest, ThreadListsThatRunInCirclesEnd) {
   EXPECT_EQ(python_threads(memory_, *process).size(), 4'096u);
 }
 
+TEST_F(PythonInspectorTest, AStateIsNoLongerTheThreadsThatMadeIt) {
+  const auto process = inspect();
+  ASSERT_TRUE(process) << token(process.error());
+  const auto threads = python_threads(memory_, *process);
+  ASSERT_EQ(threads.size(), 1u);
+  EXPECT_TRUE(is_still_of_thread(memory_, *process, threads[0]));
+  const PythonLayout::Thread& layout = process->layout->thread;
+  for (const uint64_t id : {layout.thread_id, layout.native_thread_id}) {
+    const uint64_t before = *memory_.value<uint64_t>(kTstate + id);
+    memory_.put<uint64_t>(kTstate + id, before + 1);
+    EXPECT_FALSE(is_still_of_thread(memory_, *process, threads[0]));
+    memory_.put<uint64_t>(kTstate + id, before);
+  }
+  EXPECT_TRUE(is_still_of_thread(memory_, *process, threads[0]));
+  PythonThread unmapped = threads[0];
+  unmapped.tstate = 8;
+  EXPECT_FALSE(is_still_of_thread(memory_, *process, unmapped));
+}
+
 /// Programs that no package here provides, built by hand.
 class BuiltPython : public PythonInspectorTest {
  protected:

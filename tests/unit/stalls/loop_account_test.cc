@@ -51,6 +51,27 @@ TEST(LoopAccount, TimeBeforeTheSwitchInIsWhatItSeemedToBe) {
   EXPECT_EQ(open_span_ns(just_in, 103 * kSecond), 2 * kSecond);
 }
 
+TEST(LoopAccount, TheTurnInProgressIsAtWhatItIsOffTheCpuFor) {
+  LoopAccount turns = account(LoopActivity::off_cpu, Cause::network);
+  turns.turn_start_ns = 99 * kSecond;
+  turns.turn_number = 12;
+  turns.turn_at_least = true;
+  const TurnInProgress turn = turn_in_progress(turns);
+  EXPECT_EQ(turn.start_ns, 99 * kSecond);
+  EXPECT_EQ(turn.number, 12u);
+  EXPECT_TRUE(turn.at_least);
+  EXPECT_EQ(turn.cause, Cause::network);
+  turns.activity = LoopActivity::running;
+  EXPECT_EQ(turn_in_progress(turns).cause, Cause::cpu);
+}
+
+TEST(LoopAccount, NoTurnIsInProgressWhileIdleOrAfterTheEnd) {
+  EXPECT_EQ(turn_in_progress(account(LoopActivity::idle)).start_ns, 0u);
+  LoopAccount ended = account(LoopActivity::ended);
+  ended.turn_start_ns = 99 * kSecond;
+  EXPECT_EQ(turn_in_progress(ended).start_ns, 0u);
+}
+
 TEST(LoopAccount, AnOpenWaitCountsFromItsBegin) {
   const LoopAccount waits = account(LoopActivity::off_cpu, Cause::network);
   EXPECT_EQ(carried_on(waits, 100 * kSecond + 1).busy_ns, busy(5, 8));
