@@ -39,17 +39,23 @@ def honest(agent):
 
 
 def measured(agent, case):
-    """The stall records of one hostile service after some holds."""
+    """The stall records of one hostile service after some holds, without that in which it was found:
+    the wait that it was in then had no stack."""
     with talker(case) as victim:
         victim.hear("ready")
         agent.wait_for_loop(victim.pid)
+        listed_ns = time.monotonic_ns()
+
+        def records():
+            return [record for record in agent.records(victim.pid)
+                    if record["start_monotonic_ns"] > listed_ns]
         started, cpu = time.monotonic(), agent.cpu_seconds()
         victim.hear("holds")
-        waiting.until(lambda: len(agent.records(victim.pid)) >= 10, 15, "its holds are recorded")
+        waiting.until(lambda: len(records()) >= 10, 15, "its holds are recorded")
         assert agent.cpu_seconds() - cpu < 0.3 * (time.monotonic() - started)
         check_exposition(agent)
         assert victim.process.poll() is None, "the victim broke itself"
-        return agent.records(victim.pid)
+        return records()
 
 
 def check_exposition(agent):

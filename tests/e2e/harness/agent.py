@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A running agent, and what it exports."""
 
+import contextlib
 import json
 import os
 import signal
@@ -15,10 +16,17 @@ from .metrics import Scrape
 from .paths import binary
 
 
+def free_ports(number):
+    """Different ones: each is held until all are found."""
+    with contextlib.ExitStack() as held:
+        probes = [held.enter_context(socket.socket()) for _ in range(number)]
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [probe.getsockname()[1] for probe in probes]
+
+
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    return free_ports(1)[0]
 
 
 def get(url, timeout=5):
@@ -39,7 +47,7 @@ class Agent:
         self._folder = tempfile.TemporaryDirectory(prefix="loopstall-e2e-")
         self.stall_log = os.path.join(self._folder.name, "stalls.ndjson")
         self.log = os.path.join(self._folder.name, "agent.log")
-        self.listen, self.admin = (f"127.0.0.1:{free_port()}" for _ in range(2))
+        self.listen, self.admin = (f"127.0.0.1:{port}" for port in free_ports(2))
         self.command = [
             str(binary()), "agent", "--listen", self.listen, "--admin-listen", self.admin,
             "--stall-threshold", stall_threshold, "--stall-log", self.stall_log, *flags]
