@@ -16,6 +16,10 @@ import subprocess
 import sys
 import time
 
+from . import waiting
+from .schedstat import ran_and_waited_ns
+
+E2E = pathlib.Path(__file__).resolve().parents[1]
 PERIOD_NS = 5_000_000  # a pause is seen from when the witness ought to have woken
 LATE_NS = 3_000_000
 PRIORITY = 90
@@ -43,14 +47,14 @@ class Pauses:
 @contextlib.contextmanager
 def witnessed(folder):
     """A witness on each CPU meanwhile. Yields Pauses."""
-    from . import waiting  # as a program it is in no package
     with contextlib.ExitStack() as alive:
         logs, witnesses = [], []
         for cpu in sorted(os.sched_getaffinity(0)):
             logs.append(pathlib.Path(folder) / f"pauses-of-cpu-{cpu}")
             log = alive.enter_context(open(logs[-1], "wb"))
             witness = alive.enter_context(subprocess.Popen(
-                [sys.executable, "-S", __file__, str(cpu)], stdin=subprocess.PIPE, stdout=log))
+                [sys.executable, "-S", "-m", "harness.pauses", str(cpu)], cwd=E2E,
+                stdin=subprocess.PIPE, stdout=log))
             alive.callback(witness.stdin.close)
             witnesses.append(witness.pid)
             waiting.until(lambda: os.fstat(log.fileno()).st_size or witness.poll() is not None, 10,
@@ -66,14 +70,11 @@ def witness(cpu):
         sys.exit("no witness of pauses: this group may have no real-time threads")
     told = select.poll()
     told.register(sys.stdin.fileno())
-    book = os.open("/proc/self/schedstat", os.O_RDONLY)
-
-    def waited_ns():
-        return int(os.pread(book, 128, 0).split()[1])
     os.write(1, b"0 0\n")  # it watches
-    waited, due_ns = waited_ns(), time.monotonic_ns() + PERIOD_NS
+    (_, waited), due_ns = ran_and_waited_ns(os.getpid()), time.monotonic_ns() + PERIOD_NS
     while not told.poll(max(0, (due_ns - time.monotonic_ns()) / 1e6)):
-        now_ns, last, waited = time.monotonic_ns(), waited, waited_ns()
+        now_ns, last = time.monotonic_ns(), waited
+        _, waited = ran_and_waited_ns(os.getpid())
         came_ns = now_ns - (waited - last)
         if came_ns > due_ns + LATE_NS:
             os.write(1, b"%d %d\n" % (due_ns, came_ns))
