@@ -125,6 +125,9 @@ static __always_inline void send_block(struct thread_state *thread, struct task_
 	struct ls_stack_event *event, *holder;
 	__u32 slot = thread->slot;
 
+	/* Nobody can be named: its time stays ~unsampled. */
+	if (thread->off_has_stack == STACK_LEFT_OUT)
+		return;
 	if (length < min_block_ns) {
 		weight = sampled_weight(thread, length);
 		if (!weight)
@@ -134,7 +137,7 @@ static __always_inline void send_block(struct thread_state *thread, struct task_
 	holder = bpf_map_lookup_elem(&holder_stacks, &slot);
 	if (!event || !holder)
 		return;
-	if (!thread->off_has_stack) {
+	if (thread->off_has_stack == NO_STACK) {
 		event->frame_count = 0;
 		event->walk_error = LS_WALK_NO_PROCESS;
 		event->coroutine = 0;
@@ -215,6 +218,7 @@ static __always_inline enum switch_view view_of_switches(const struct thread_sta
 
 static __always_inline void note_book(struct thread_state *thread, struct task_struct *task)
 {
+	thread->switches_unwatched = detail == LS_DETAIL_TURNS;
 	thread->switches = switches_of(task);
 	thread->hook_preemptions = 0;
 	thread->ran_ns = run_time_of(task);
@@ -272,15 +276,18 @@ static __always_inline void account_running(struct thread_state *thread, struct 
 {
 	enum switch_view view = view_of_switches(thread, task);
 	bool was_off_cpu = thread->off_cpu;
+	bool is_unwatched = thread->switches_unwatched || detail == LS_DETAIL_TURNS;
 
-	if (view == SWITCHES_UNSEEN || view == SWITCH_IN_UNSEEN)
+	if (!is_unwatched && (view == SWITCHES_UNSEEN || view == SWITCH_IN_UNSEEN))
 		count_loss(LS_LOST_SWITCH);
 	/* It left for a known reason and came back by itself: what it ran since is in the book. */
 	if (view == SWITCH_IN_UNSEEN)
 		thread->off_end_ns = now - span(thread->ran_ns, run_time_of(task));
 	settle_off_cpu(thread, slot, task);
 	thread->off_cpu = 0;
-	if (view == SWITCHES_UNSEEN)
+	if (is_unwatched)
+		add_busy(thread, slot, LS_OTHER, span(thread->accounted_ns, now));
+	else if (view == SWITCHES_UNSEEN)
 		account_unseen(thread, slot, task, span(thread->accounted_ns, now));
 	else if (view == PREEMPTED_IN_HOOK && !was_off_cpu)
 		account_preempted(thread, slot, task, span(thread->accounted_ns, now));
@@ -304,13 +311,19 @@ static __always_inline void capture_stacks(struct thread_state *thread, bool wai
 	holder = bpf_map_lookup_elem(&holder_stacks, &index);
 	if (!event || !holder || !buffers)
 		return;
+	if (!wants_stack()) {
+		/* Or the one before in this turn would pass for it. */
+		event->header.turn_number = ~0ull;
+		thread->off_has_stack = STACK_LEFT_OUT;
+		return;
+	}
 	event->header.turn_number = thread->turn_number;
 	event->flags = 0;
 	holder->frame_count = 0;
 	walk_own_stack(thread, event, buffers);
 	if (waits_for_gil)
 		walk_gil_holder(thread, holder, buffers);
-	thread->off_has_stack = 1;
+	thread->off_has_stack = STACK_TAKEN;
 }
 
 static __always_inline void leave_cpu(struct thread_state *thread, struct ls_slot *slot,
@@ -330,7 +343,7 @@ static __always_inline void leave_cpu(struct thread_state *thread, struct ls_slo
 	thread->off_cause = reason.cause;
 	thread->off_syscall = reason.syscall;
 	thread->off_fd_kind = reason.fd_kind;
-	thread->off_has_stack = 0;
+	thread->off_has_stack = NO_STACK;
 	if (slot) {
 		slot->state = LS_SLOT_OFF_CPU;
 		slot->current_cause = reason.cause;
@@ -426,6 +439,11 @@ static __always_inline void clear_turn(struct thread_state *thread)
 static __always_inline void show_turn(const struct thread_state *thread, struct ls_slot *slot)
 {
 	slot->state = LS_SLOT_RUNNING;
+	if (thread->switches_unwatched) {
+		slot->state = LS_SLOT_OFF_CPU;
+		slot->current_cause = LS_OTHER;
+		slot->current_syscall = LS_NO_SYSCALL;
+	}
 	slot->accounted_ns = thread->accounted_ns;
 	slot->switched_in_ns = 0;
 	slot->turn_start_ns = thread->turn_start_ns;

@@ -28,6 +28,19 @@ static __always_inline void count_walk_error(__u32 error)
 		counters->walk_errors[error]++;
 }
 
+/* Whether a stack may be walked now; what is left out for the budget's sake is counted. */
+static __always_inline bool wants_stack(void)
+{
+	__u32 level = detail;
+
+	if (level == LS_DETAIL_FULL)
+		return true;
+	if (level == LS_DETAIL_FEWER_STACKS && !(bpf_get_prandom_u32() & LS_STACKS_LEFT_OUT))
+		return true;
+	count_walk_error(LS_WALK_OVER_BUDGET);
+	return false;
+}
+
 /* BPF statistics would need CAP_SYS_ADMIN; two clock reads in 1,024 runs cost nothing to speak of. */
 struct run_timer {
 	struct ls_program_cost *cost;

@@ -355,7 +355,7 @@ static __always_inline void adopt_seed(struct thread_state *thread, struct task_
 			thread->off_cpu = 1;
 			thread->off_end_ns = now;
 			thread->off_preempted = 0;
-			thread->off_has_stack = 0;
+			thread->off_has_stack = NO_STACK;
 			slot->switched_in_ns = now;
 			slot->current_cause = thread->off_cause;
 			slot->current_syscall = thread->off_syscall;

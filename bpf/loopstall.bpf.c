@@ -55,6 +55,8 @@ int on_tick(struct bpf_perf_event_data *ctx)
 	start_run(&timer, LS_PROGRAM_TICK);
 	if (!thread || thread->status != THREAD_LOOP || !thread->in_turn)
 		goto out;
+	if (!wants_stack())
+		goto out;
 	buffers = buffers_of(BUFFERS_OF_TICK);
 	if (!buffers)
 		goto out;

@@ -20,6 +20,8 @@ const volatile __u32 ppoll_number = ~0u;
 const volatile __u32 select_number = ~0u;
 const volatile __u32 pselect6_number = ~0u;
 const volatile __u32 restart_syscall_number = ~0u;
+/* Written by user space while the programs run. */
+volatile __u32 detail; /* enum ls_detail */
 /* Set while a loop that waits in poll or select is known: those calls are common. */
 bool polls_are_watched;
 /* fa2c3254d7cf (5.18) gave sched_switch its fourth argument, the state at the switch. */
@@ -34,6 +36,8 @@ enum thread_status {
 };
 
 #define REJECTED_FILES 4
+
+enum off_cpu_stack { NO_STACK, STACK_TAKEN, STACK_LEFT_OUT };
 
 /*
  * State of a thread, in task storage: it follows the task across CPUs and dies with it. Written
@@ -80,7 +84,7 @@ struct thread_state {
 	__u32 off_cause;
 	__u32 off_syscall;
 	__u32 off_fd_kind;
-	__u32 off_has_stack;
+	__u32 off_has_stack; /* enum off_cpu_stack */
 	__u32 wait_cause; /* of the last wait in a system call: restart_syscall resumes it */
 	__u32 wait_syscall;
 	__u32 wait_fd_kind;
@@ -99,7 +103,7 @@ struct thread_state {
 	__u32 running_task; /* see struct ls_process */
 	__u32 task_name;
 	__u32 task_coroutine;
-	__u32 reserved;
+	__u32 switches_unwatched; /* since `switches` was noted: what its turn does is not known */
 	__u64 text_type;
 	__u64 number_type;
 

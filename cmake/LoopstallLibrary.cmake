@@ -21,11 +21,8 @@ function(loopstall_compile_options target)
   target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Werror=return-type
                          -Wno-missing-field-initializers)
   if(LOOPSTALL_SANITIZE)
-    target_compile_options(${target} PUBLIC -fsanitize=address,undefined -fno-omit-frame-pointer)
-    target_link_options(${target} PUBLIC -fsanitize=address,undefined)
-  endif()
-  if(LOOPSTALL_FUZZ)
     target_compile_options(${target} PUBLIC -fsanitize=fuzzer-no-link,address,undefined
                            -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
+    target_link_options(${target} PUBLIC -fsanitize=address,undefined)
   endif()
 endfunction()

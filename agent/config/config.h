@@ -36,6 +36,8 @@ struct Config {
   std::vector<std::string> application_packages;   ///< installed packages that count as application
   uint32_t functions_per_container = 20;
   uint32_t max_function_series = 5000;
+  double budget = 0.01;            ///< cores that the agent may use, however much it observes
+  double budget_per_core = 0.005;  ///< and more for each core on which loops are observed
   base::LogLevel log_level = base::LogLevel::info;
 };
 

@@ -124,6 +124,16 @@ constexpr Option kOptions[] = {
      [](Config& c, std::string_view n, std::string_view t) {
        return store(count_value(n, t, kMaxFunctionSeries), c.max_function_series);
      }},
+    {"--budget", "PERCENT", "1%", false,
+     "CPU time that the agent may use, of one core; above it, it measures less",
+     [](Config& c, std::string_view n, std::string_view t) {
+       return store(percent_value(n, t), c.budget);
+     }},
+    {"--budget-per-core", "PERCENT", "0.5%", false,
+     "CPU time that it may use besides, of each core on which it observes loops",
+     [](Config& c, std::string_view n, std::string_view t) {
+       return store(percent_value(n, t), c.budget_per_core);
+     }},
     {"--log-level", "LEVEL", "info", false, "debug, info, warning or error",
      [](Config& c, std::string_view n, std::string_view t) {
        return store(log_level_value(n, t), c.log_level);

@@ -89,6 +89,17 @@ base::Result<uint32_t> count_value(std::string_view name, std::string_view text,
   return *value;
 }
 
+base::Result<double> percent_value(std::string_view name, std::string_view text) {
+  const bool has_unit = text.ends_with('%');
+  const std::optional<double> percent =
+      has_unit ? parse_number<double>(text.substr(0, text.size() - 1)) : std::nullopt;
+  if (!percent || !(*percent >= 0.001 && *percent <= 100)) {
+    return fail(ErrorKind::usage,
+                "{} must be a percentage from 0.001% to 100%, such as 1%, not '{}'", name, text);
+  }
+  return *percent / 100;
+}
+
 base::Result<std::string> listen_value(std::string_view name, std::string_view text) {
   const std::size_t colon = text.rfind(':');
   if (colon == std::string_view::npos || !parse_number<uint16_t>(text.substr(colon + 1))) {

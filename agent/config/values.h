@@ -34,6 +34,9 @@ base::Result<uint32_t> count_value(std::string_view name, std::string_view text,
 /// Port 0 lets the kernel choose.
 base::Result<std::string> listen_value(std::string_view name, std::string_view text);
 
+/// A share of a core in percent (1%, 0.5%), from 0.001% to 100%; the result is a ratio.
+base::Result<double> percent_value(std::string_view name, std::string_view text);
+
 base::Result<HookMode> hook_value(std::string_view name, std::string_view text);
 base::Result<base::LogLevel> log_level_value(std::string_view name, std::string_view text);
 

@@ -183,6 +183,10 @@ Json agent_json(const stalls::AgentHealth& health, const BuildInfo& build) {
                {"account_error_ratio",
                 health.account_error_ratio ? Json(*health.account_error_ratio) : Json()},
                {"canary", {{"reported", health.canary.reported}, {"missed", health.canary.missed}}},
+               {"budget",
+                {{"used_cores", health.budget.used},
+                 {"allowed_cores", health.budget.allowed},
+                 {"detail", stalls::detail_name(health.budget.detail)}}},
                {"series_folded", health.series_folded},
                {"stall_records_suppressed", health.stall_records_suppressed}};
   for (const auto& hook : health.hooks) {

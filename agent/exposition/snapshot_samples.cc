@@ -115,6 +115,12 @@ void add_health(SampleModel& model, const AgentHealth& health) {
   }
   model.add(Metric::canary_reported, {}, plain(health.canary.reported));
   model.add(Metric::canary_missed, {}, plain(health.canary.missed));
+  model.add(Metric::overhead_cores, {}, health.budget.used);
+  model.add(Metric::overhead_budget_cores, {}, health.budget.allowed);
+  for (const std::string_view level : stalls::kDetailNames) {
+    model.add(Metric::detail, {level},
+              level == stalls::detail_name(health.budget.detail) ? 1.0 : 0.0);
+  }
   model.add(Metric::series_folded, {}, plain(health.series_folded));
   model.add(Metric::stall_records_suppressed, {}, plain(health.stall_records_suppressed));
 }

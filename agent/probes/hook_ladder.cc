@@ -95,10 +95,9 @@ void fill_syscall_rules(::loopstall_bpf& skeleton) {
   }
 }
 
-Result<void> attach_scheduler(AttachedPrograms& programs) {
+Result<void> attach_lifecycle(AttachedPrograms& programs) {
   auto& all = programs.skeleton->progs;
   const std::pair<bpf_program*, const char*> hooks[] = {
-      {all.on_sched_switch, "sched_switch"},
       {all.on_process_exec, "sched_process_exec"},
       {all.on_process_exit, "sched_process_exit"},
   };
@@ -106,7 +105,6 @@ Result<void> attach_scheduler(AttachedPrograms& programs) {
     auto kept = keep(programs.links, bpf_program__attach(program), name);
     if (!kept) return kept;
   }
-  programs.hooks.push_back({"scheduler", "tp_btf"});
   return {};
 }
 
@@ -123,25 +121,24 @@ base::UniqueFd open_clock(int cpu, uint32_t rate_hz) {
 }
 
 /// Without the clock, turns and blocks are still measured; computing has no function then.
-void attach_clock(AttachedPrograms& programs, uint32_t rate_hz) {
-  int opened = 0;
+bool attach_clock(AttachedPrograms& programs, uint32_t rate_hz) {
+  bool is_opened = false;
   for (int cpu = 0; cpu < libbpf_num_possible_cpus(); ++cpu) {
     base::UniqueFd clock = open_clock(cpu, rate_hz);
     if (!clock) continue;  // offline
     bpf_link* link = bpf_program__attach_perf_event(programs.skeleton->progs.on_tick, clock.get());
     if (link == nullptr) continue;
-    // The link owns the descriptor from here on.
-    clock = base::UniqueFd();
-    programs.links.emplace_back(link);
-    ++opened;
+    static_cast<void>(clock.release());  // the link's from here on, and closed by it
+    programs.detail_links.emplace_back(link);
+    is_opened = true;
   }
-  if (opened == 0) {
+  if (!is_opened) {
     base::log_warning(
         "no perf_event clock ({}); CPU time gets no function: lower "
         "/proc/sys/kernel/perf_event_paranoid or grant CAP_PERFMON",
         std::strerror(errno));
   }
-  programs.hooks.push_back({"tick", opened == 0 ? "none" : "perf_event_cpu_clock"});
+  return is_opened;
 }
 
 Result<Skeleton> open_skeleton(const ProbeOptions& options) {
@@ -181,19 +178,30 @@ Result<AttachedPrograms> attach_step(const Step& step, const ProbeOptions& optio
                 libbpf_reason(error));
   }
   fill_syscall_rules(*programs.skeleton);
-  if (auto attached = attach_scheduler(programs); !attached) {
+  if (auto attached = attach_lifecycle(programs); !attached) {
     return tl::unexpected(attached.error());
   }
   if (auto attached = step.attach(*programs.skeleton, programs.links); !attached) {
     return tl::unexpected(attached.error());
   }
-  attach_clock(programs, options.sample_rate_hz);
+  const auto clock = attach_details(programs, options.sample_rate_hz);
+  if (!clock) return tl::unexpected(clock.error());
   programs.step = &step;
+  programs.hooks.push_back({"scheduler", "tp_btf"});
+  programs.hooks.push_back({"tick", *clock ? "perf_event_cpu_clock" : "none"});
   programs.hooks.push_back({"turn_boundary", std::string(step.name)});
   return programs;
 }
 
 }  // namespace
+
+Result<bool> attach_details(AttachedPrograms& programs, uint32_t rate_hz) {
+  auto& all = programs.skeleton->progs;
+  auto switches =
+      keep(programs.detail_links, bpf_program__attach(all.on_sched_switch), "sched_switch");
+  if (!switches) return tl::unexpected(switches.error());
+  return attach_clock(programs, rate_hz);
+}
 
 std::vector<Link> attach_poll_points(AttachedPrograms& programs) {
   std::vector<Link> links;

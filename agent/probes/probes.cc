@@ -25,8 +25,8 @@ constexpr std::string_view kLossNames[LS_LOSSES] = {
     "thread_state",  "turn_before_agent", "boundary_seen_late",
     "switch_unseen", "no_spare_slot"};
 constexpr std::string_view kWalkErrorNames[LS_WALK_ERRORS] = {
-    "",          "no_process", "no_thread_base", "no_thread_state", "no_frame",
-    "truncated", "too_deep",   "holder_changed", "gil_free",        "holder_is_waiter"};
+    "",         "no_process",     "no_thread_base", "no_thread_state",  "no_frame",   "truncated",
+    "too_deep", "holder_changed", "gil_free",       "holder_is_waiter", "over_budget"};
 constexpr std::string_view kProgramNames[LS_PROGRAMS] = {"wait_enter",   "wait_exit", "close",
                                                          "sched_switch", "tick",      "lifecycle"};
 
@@ -86,6 +86,7 @@ struct Probes::Loaded {
   std::unique_ptr<ring_buffer, RingBufferDeleter> events;
   std::map<uint32_t, ls_python_layout> known_layouts;  // by row
   uint64_t images = 0;
+  uint32_t sample_rate_hz = 0;
   std::vector<Link> poll_links;
 
   int fd(const bpf_map* map) const { return bpf_map__fd(map); }
@@ -105,6 +106,7 @@ base::Result<std::unique_ptr<Probes>> Probes::attach(const ProbeOptions& options
   if (!programs) return tl::unexpected(programs.error());
   auto loaded = std::make_unique<Loaded>();
   loaded->programs = std::move(*programs);
+  loaded->sample_rate_hz = options.sample_rate_hz;
   auto slots = Slots::map(loaded->fd(loaded->maps().loop_slots),
                           loaded->fd(loaded->maps().loop_stacks), options.max_loops);
   if (!slots) return tl::unexpected(slots.error());
@@ -240,6 +242,21 @@ bool Probes::offer_slot(uint32_t slot, uint32_t generation) {
   const ls_spare spare{slot, generation};
   return bpf_map_update_elem(loaded_->fd(loaded_->maps().spare_slots), nullptr, &spare, BPF_ANY) ==
          0;
+}
+
+bool Probes::set_detail(stalls::Detail detail) {
+  auto& programs = loaded_->programs;
+  const bool wants_hooks = detail != stalls::Detail::turns;
+  if (wants_hooks && programs.detail_links.empty()) {
+    if (auto attached = attach_details(programs, loaded_->sample_rate_hz); !attached) {
+      base::log_warning("turns alone are still measured: {}", attached.error().message);
+      return false;
+    }
+  }
+  // Before the hooks go, so that no switch passes for one that was missed.
+  programs.skeleton->bss->detail = static_cast<uint32_t>(detail);
+  if (!wants_hooks) programs.detail_links.clear();
+  return true;
 }
 
 void Probes::watch_polls(bool watch) {

@@ -79,6 +79,9 @@ class Probes {
   /// Gives a prepared slot away for a loop that begins without a question. False when there are
   /// enough.
   bool offer_slot(uint32_t slot, uint32_t generation);
+  /// How much is measured from here on. False, with the reason in the log, when the hooks of more
+  /// detail cannot be attached again: what was measured goes on.
+  bool set_detail(stalls::Detail detail);
   /// Hooks poll and select too, or no longer: they are common, so only while a loop needs it.
   void watch_polls(bool watch);
   /// Takes back an answer that its thread has not fetched. True if there was one.

@@ -20,7 +20,8 @@ struct CanaryHold {
 class CanaryBook {
  public:
   void add(const CanaryHold& hold) { open_.push_back(hold); }
-  void see(const probes::EventOrigin& origin, const probes::TurnEnded& turn);
+  /// `knows_causes`: not only the length of turns was measured.
+  void see(const probes::EventOrigin& origin, const probes::TurnEnded& turn, bool knows_causes);
   /// What was not reported rightly within seconds is missed.
   void settle(uint64_t now_ns);
   const stalls::CanaryCounts& counts() const { return counts_; }

@@ -540,7 +540,7 @@ void Measurement::on(const probes::EventOrigin& origin, const probes::TurnEnded&
   if (Loop* loop = find(origin)) loop->finish_turn(origin, ended);
   if (origin.slot == canary_slot_) {
     take_canary_holds();
-    canary_book_.see(origin, ended);
+    canary_book_.see(origin, ended, !was_turns_only_);
   }
 }
 
@@ -653,12 +653,26 @@ void Measurement::read_accounts() {
   settle_canary(now_ns);
 }
 
+void Measurement::follow(const stalls::BudgetState& budget) {
+  budget_ = budget;
+  if (budget_.detail == stalls::Detail::turns) was_turns_only_ = true;
+}
+
+uint64_t Measurement::live_loops() const {
+  return static_cast<uint64_t>(
+      std::count_if(loops_.begin(), loops_.end(), [this](const auto& entry) {
+        return !entry.second->has_ended() && entry.first != canary_slot_;
+      }));
+}
+
+/// While turns alone are measured there are no causes that could be compared.
 void Measurement::audit() {
   std::optional<double> worst;
   for (auto& [slot, loop] : loops_) {
     if (const auto error = audit(*loop)) worst = std::max(worst.value_or(0), *error);
   }
-  if (worst) account_error_ratio_ = worst;
+  if (worst && !was_turns_only_) account_error_ratio_ = worst;
+  was_turns_only_ = budget_.detail == stalls::Detail::turns;
 }
 
 std::optional<double> Measurement::audit(Loop& loop) {
@@ -793,6 +807,7 @@ stalls::AgentHealth Measurement::health() const {
   health.programs = std::move(kernel.programs);
   health.account_error_ratio = account_error_ratio_;
   health.canary = canary_book_.counts();
+  health.budget = budget_;
   health.series_folded = services_.series_folded();
   health.stall_records_suppressed = outside_.suppressed_records();
   return health;

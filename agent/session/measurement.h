@@ -16,6 +16,7 @@
 #include "session/outside.h"
 #include "session/resolver.h"
 #include "session/stack_cache.h"
+#include "stalls/budget_state.h"
 #include "stalls/service_table.h"
 #include "stalls/snapshot.h"
 
@@ -40,6 +41,10 @@ class Measurement {
   void sweep_processes();
   /// Measures the agent's own loop too, of which only its health is shown.
   void watch_canary();
+  /// What is measured from here on, and what it costs.
+  void follow(const stalls::BudgetState& budget);
+  /// Loops that are measured and live.
+  uint64_t live_loops() const;
   /// Compares each loop's account with the scheduler's book. Call it once a minute.
   void audit();
 
@@ -134,6 +139,8 @@ class Measurement {
   std::optional<uint32_t> canary_slot_;
   CanaryBook canary_book_;
   std::optional<double> account_error_ratio_;
+  stalls::BudgetState budget_;
+  bool was_turns_only_ = false;  // at some time since the last audit
   uint64_t slots_exhausted_ = 0;
   uint64_t torn_readings_ = 0;
   uint64_t dropped_ = 0;

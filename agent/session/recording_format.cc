@@ -58,10 +58,36 @@ Json parse_line(const std::string& line) {
   return Json::parse(line, shallow);
 }
 
+namespace {
+
+Json encode_budget(const stalls::BudgetState& budget) {
+  return {{"used", budget.used},
+          {"allowed", budget.allowed},
+          {"detail", static_cast<int>(budget.detail)}};
+}
+
+/// Recordings of before 0.2 have none.
+stalls::BudgetState decode_budget(const Json& step) {
+  const auto found = step.find("budget");
+  if (found == step.end()) return {};
+  const int detail = decode<int>(found->at("detail"));
+  if (detail < 0 || detail >= static_cast<int>(stalls::kDetailNames.size())) {
+    throw std::runtime_error("it has a level of detail that does not exist");
+  }
+  return {decode<double>(found->at("used")), decode<double>(found->at("allowed")),
+          static_cast<stalls::Detail>(detail)};
+}
+
+}  // namespace
+
 Json encode_step(const Step& step) {
-  return {{"now", step.monotonic_ns},      {"wall", step.wall_ns},
-          {"events", encode(step.events)}, {"results", encode(step.results)},
-          {"publishes", step.publishes},   {"sweeps", step.sweeps},
+  return {{"now", step.monotonic_ns},
+          {"wall", step.wall_ns},
+          {"events", encode(step.events)},
+          {"results", encode(step.results)},
+          {"publishes", step.publishes},
+          {"sweeps", step.sweeps},
+          {"budget", encode_budget(step.budget)},
           {"answers", Json::object()}};
 }
 
@@ -71,7 +97,8 @@ Step decode_step(const Json& json) {
           decode<std::vector<probes::Event>>(json.at("events")),
           decode<std::vector<ResolverResult>>(json.at("results")),
           decode<bool>(json.at("publishes")),
-          decode<bool>(json.at("sweeps"))};
+          decode<bool>(json.at("sweeps")),
+          decode_budget(json)};
 }
 
 }  // namespace loopstall::session::recording

@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "session/session.h"
 
+#include <time.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <string_view>
 #include <utility>
 
+#include "base/log.h"
 #include "host/procfs.h"
 #include "session/canary.h"
 #include "session/live_outside.h"
@@ -50,6 +55,25 @@ probes::ProbeOptions probe_options(const config::Config& config) {
 
 ResolverOptions resolver_options(const config::Config& config) {
   return {config.pids, config.transparent_functions, config.application_packages};
+}
+
+BudgetLimits budget_limits(const config::Config& config) {
+  const long cores = ::sysconf(_SC_NPROCESSORS_ONLN);
+  return {config.budget, config.budget_per_core, static_cast<uint32_t>(std::max(cores, 1L))};
+}
+
+std::string_view words_of(stalls::Detail detail) {
+  switch (detail) {
+    case stalls::Detail::full:
+      return "everything again";
+    case stalls::Detail::fewer_stacks:
+      return "with one stack of eight";
+    case stalls::Detail::no_stacks:
+      return "without stacks: no function is named";
+    case stalls::Detail::turns:
+      return "the length of turns only: no cause is named";
+  }
+  return "";
 }
 
 /// A stall, where that is not too long to be made once a minute.
@@ -108,7 +132,8 @@ base::Result<std::unique_ptr<Session>> Session::start(const config::Config& conf
   return std::unique_ptr<Session>(new Session(std::move(parts)));
 }
 
-Session::Session(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {
+Session::Session(std::unique_ptr<Parts> parts)
+    : parts_(std::move(parts)), budget_(budget_limits(parts_->config)) {
   slots_ = &parts_->probes->slots();
   publish();
   if (parts_->recorder) parts_->recorder->end_step();
@@ -152,6 +177,8 @@ void Session::run(std::stop_token stop) {
   while (!stop.stop_requested()) {
     Step step = wait_for_step();
     step.publishes = step.monotonic_ns - published_ns >= kPublishNs;
+    if (step.publishes) keep_budget(step.monotonic_ns);
+    step.budget = budget_.state();
     step.sweeps = step.publishes && step.monotonic_ns - swept_ns >= kSweepNs;
     if (step.publishes) published_ns = step.monotonic_ns;
     if (step.sweeps) swept_ns = step.monotonic_ns;
@@ -161,6 +188,27 @@ void Session::run(std::stop_token stop) {
     if (publishes) publish();
     if (parts_->recorder) parts_->recorder->end_step();
   }
+}
+
+/// Of the agent's threads and of its programs, since both began; monotonic.
+uint64_t Session::cost_ns() const {
+  timespec own{};
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &own);
+  double seconds = static_cast<double>(own.tv_sec) + static_cast<double>(own.tv_nsec) / 1e9;
+  for (const auto& program : parts_->probes->health().programs) seconds += program.seconds;
+  return static_cast<uint64_t>(seconds * 1e9);
+}
+
+void Session::keep_budget(uint64_t now_ns) {
+  const stalls::Detail before = budget_.state().detail;
+  if (!budget_.see(now_ns, cost_ns(), parts_->measurement->live_loops())) return;
+  const auto& [used, allowed, detail] = budget_.state();
+  if (!parts_->probes->set_detail(detail)) {
+    budget_.stay_at(before);
+    return;
+  }
+  base::log_warning("the agent used {:.2f} % of a core of the {:.2f} % it may use: it measures {}",
+                    100 * used, 100 * allowed, words_of(detail));
 }
 
 Step Session::wait_for_step() {

@@ -11,6 +11,7 @@
 #include "base/result.h"
 #include "config/config.h"
 #include "probes/slots.h"
+#include "session/budget.h"
 #include "stalls/snapshot.h"
 
 namespace loopstall::session {
@@ -39,8 +40,11 @@ class Session : public stalls::SnapshotSource {
   void run(std::stop_token stop);
   Step wait_for_step();
   void publish();
+  uint64_t cost_ns() const;
+  void keep_budget(uint64_t now_ns);
 
   std::unique_ptr<Parts> parts_;  // used by thread_ while it runs
+  Budget budget_;                 // likewise
   mutable std::mutex mutex_;
   std::shared_ptr<const stalls::Snapshot> snapshot_;  // guarded by mutex_
   const probes::Slots* slots_ = nullptr;              // of parts_; guarded by mutex_

@@ -8,6 +8,7 @@
 namespace loopstall::session {
 
 void take_step(Measurement& measurement, Step&& step) {
+  measurement.follow(step.budget);
   for (const probes::Event& event : step.events) measurement.handle(event);
   for (ResolverResult& result : step.results) measurement.handle(std::move(result));
   measurement.advance();

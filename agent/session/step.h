@@ -6,6 +6,7 @@
 
 #include "probes/event.h"
 #include "session/resolver.h"
+#include "stalls/budget_state.h"
 
 namespace loopstall::session {
 
@@ -18,8 +19,9 @@ struct Step {
   uint64_t wall_ns = 0;
   std::vector<probes::Event> events;
   std::vector<ResolverResult> results;
-  bool publishes = false;  ///< the accounts are read and a snapshot is made
-  bool sweeps = false;     ///< what is done once a minute
+  bool publishes = false;      ///< the accounts are read and a snapshot is made
+  bool sweeps = false;         ///< what is done once a minute
+  stalls::BudgetState budget;  ///< how much is measured from here on
 };
 
 /// All of it but the snapshot, which is the caller's to take.

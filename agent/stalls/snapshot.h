@@ -8,6 +8,7 @@
 
 #include "loops/labels.h"
 #include "stacks/frame.h"
+#include "stalls/budget_state.h"
 #include "stalls/cause.h"
 #include "stalls/duration_histogram.h"
 #include "stalls/gain.h"
@@ -137,6 +138,7 @@ struct AgentHealth {
   std::vector<ProgramCost> programs;
   std::optional<double> account_error_ratio;  ///< the worst loop's, of the last audit
   CanaryCounts canary;
+  BudgetState budget;
   uint64_t series_folded = 0;             ///< functions counted in ~other for want of room
   uint64_t stall_records_suppressed = 0;  ///< stalls counted but not logged, over the rate limit
 };

@@ -159,6 +159,7 @@ enum ls_walk_error {
 	LS_WALK_CHANGED,         /* another thread's stack moved while it was read */
 	LS_WALK_GIL_FREE,        /* nobody held the GIL when its holder was looked for */
 	LS_WALK_HOLDER_IS_WAITER, /* the waiter itself held it last */
+	LS_WALK_OVER_BUDGET,      /* left out on purpose: see enum ls_detail */
 	LS_WALK_ERRORS,
 };
 
@@ -382,6 +383,15 @@ struct ls_seed {
 	__u32 is_native; /* it runs no Python: there are no frames to walk */
 	__u64 time_ns;
 };
+
+/* How much is measured; user space lowers it while its cost is over the budget. */
+enum ls_detail {
+	LS_DETAIL_FULL,
+	LS_DETAIL_FEWER_STACKS, /* one of LS_STACKS_LEFT_OUT + 1, at random */
+	LS_DETAIL_NO_STACKS,
+	LS_DETAIL_TURNS, /* context switches are not hooked: of a turn only its length is known */
+};
+#define LS_STACKS_LEFT_OUT 7u /* a power of two, less one */
 
 /* ---- counters -------------------------------------------------------------------------------- */
 

@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the agent costs a saturated service: throughput and p99 with and without it.
+"""What the agent costs a saturated service: throughput, latency and CPU time with and without it.
 
-One uvicorn hello-world serves all rounds. Each round measures it three times: without the agent,
-with it (the order of these two alternates) and once more without it; the two measurements without
-are the A/A control, which shows what the machine's own noise makes of no difference at all. For
-comparison, the same service under PYTHONASYNCIODEBUG=1 and under `strace -c -f`. Every pair is
-printed and stored.
+One server, a uvicorn hello-world or the example service in its mended form, serves all rounds. Each
+round measures it three times: without the agent, with it (the order of these two alternates) and once
+more without it; the two measurements without are the A/A control, which shows what the machine's own
+noise makes of no difference at all. For comparison, the same service under PYTHONASYNCIODEBUG=1, under
+`strace -c -f`, and under a bpftrace script and austin where they are installed. Every pair is printed
+and stored.
 
-    sudo /usr/bin/python3 tests/bench/overhead.py --loop uvloop --json build/bench/uvloop.json
+    sudo /usr/bin/python3 tests/bench/overhead.py --service uvloop --json build/bench/uvloop.json
 
 Asserts nothing about speed; it fails only where something did not run.
 """
@@ -19,20 +20,26 @@ import json
 import os
 import pathlib
 import platform
+import random
 import re
 import shutil
 import signal
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "e2e"))
 
 from harness import waiting  # noqa: E402
 from harness.agent import Agent, free_port, get  # noqa: E402
 from harness.metrics import Change  # noqa: E402
 from harness.paths import PYTHON, VICTIMS, binary  # noqa: E402
+
+sys.path.insert(0, str(HERE.parent / "e2e" / "demo"))
+import example_stack  # noqa: E402
 
 SERVER_CPU, LOAD_CPU = 0, 1
 LATENCY_UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1.0}
@@ -41,6 +48,7 @@ LATENCY_UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1.0}
 @dataclasses.dataclass
 class Measured:
     requests_per_second: float
+    p50_seconds: float
     p99_seconds: float
     cpu_seconds_per_request: float  # the server's own, which a busy host disturbs less
 
@@ -49,6 +57,7 @@ class Measured:
 class AgentCost:
     cpu_seconds_per_second: float
     resident_bytes: int
+    turns_per_second: float
     programs: dict  # name: (runs per second, seconds per second)
 
 
@@ -56,19 +65,51 @@ def pinned(cpu, command):
     return ["taskset", "-c", str(cpu), *command] if os.cpu_count() > 1 else command
 
 
+class Hello:
+    """A uvicorn hello-world on one of the loops."""
+
+    load_script = []
+
+    def __init__(self, loop):
+        self.title = f"uvicorn hello-world on {loop}"
+        self._loop = loop
+
+    @contextlib.contextmanager
+    def running(self, **variables):
+        with _uvicorn("hello:app", self._loop, VICTIMS, {**os.environ, **variables}) as found:
+            yield found
+
+
+class Example:
+    """The example service, mended: FastAPI, a database, and calls that are made off the loop."""
+
+    title = "the example service, mended"
+    load_script = ["-s", str(HERE / "example_load.lua")]
+
+    @contextlib.contextmanager
+    def running(self, **variables):
+        with example_stack.slow_servers() as urls, tempfile.TemporaryDirectory() as folder:
+            known = example_stack.environment("mended", pathlib.Path(folder), urls)
+            with _uvicorn("app.main:app", "uvloop", example_stack.EXAMPLE,
+                          {**known, **variables}) as found:
+                yield found
+
+
+SERVICES = {"asyncio": Hello("asyncio"), "uvloop": Hello("uvloop"), "example": Example()}
+
+
 @contextlib.contextmanager
-def server(loop, **environment):
-    """A uvicorn on its own CPU: (process, URL)."""
+def _uvicorn(app, loop, folder, environment):
+    """On a CPU of its own: (process, URL)."""
     port = free_port()
     process = subprocess.Popen(
         pinned(SERVER_CPU, [
-            PYTHON, "-m", "uvicorn", "hello:app", "--loop", loop, "--port", str(port),
-            "--no-access-log", "--log-level", "critical"]),
-        cwd=VICTIMS, env={**os.environ, **environment}, stdin=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL)
+            PYTHON, "-m", "uvicorn", app, "--loop", loop, "--port", str(port), "--no-access-log",
+            "--log-level", "critical"]),
+        cwd=folder, env=environment, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        url = f"http://127.0.0.1:{port}/"
-        waiting.until(lambda: get(url)[0] == 200, 20, "the service answers")
+        url = f"http://127.0.0.1:{port}/healthz"
+        waiting.until(lambda: get(url)[0] == 200, 30, "the service answers")
         yield process, url
     finally:
         process.terminate()
@@ -81,71 +122,109 @@ def cpu_seconds(pid):
                for task in pathlib.Path(f"/proc/{pid}/task").iterdir())
 
 
-def load(process, url, seconds):
+def load(chosen, process, url, seconds=None):
     """One measurement with wrk on the other CPU."""
     before = cpu_seconds(process.pid)
     text = subprocess.run(
-        pinned(LOAD_CPU, ["wrk", "-t1", "-c16", f"-d{seconds}s", "--latency", url]),
+        pinned(LOAD_CPU, ["wrk", "-t1", "-c16", f"-d{seconds or chosen.seconds}s", "--latency",
+                          *chosen.service.load_script, url]),
         check=True, capture_output=True, text=True).stdout
     rate = re.search(r"Requests/sec:\s+([\d.]+)", text)
-    p99 = re.search(r"99%\s+([\d.]+)(us|ms|s)", text)
+    p50, p99 = (re.search(rf"{share}%\s+([\d.]+)(us|ms|s)", text) for share in (50, 99))
     requests = re.search(r"(\d+) requests in", text)
-    assert rate and p99 and requests and "Non-2xx" not in text, text
-    return Measured(float(rate[1]), float(p99[1]) * LATENCY_UNITS[p99[2]],
+    assert rate and p50 and p99 and requests and "Non-2xx" not in text, text
+    return Measured(float(rate[1]), *(float(found[1]) * LATENCY_UNITS[found[2]]
+                                      for found in (p50, p99)),
                     (cpu_seconds(process.pid) - before) / int(requests[1]))
 
 
-def load_with_agent(process, url, seconds):
+def load_with_agent(chosen, process, url):
     """(Measured, AgentCost): the agent is ready and knows the loop before the load begins."""
     with Agent(stall_threshold="100ms") as agent:
-        agent.wait_for_loop(process.pid)
+        own = agent.wait_for_loop(process.pid)["labels"]["process"]
         before, cpu_before, started = agent.scrape(), agent.cpu_seconds(), time.monotonic()
-        measured = load(process, url, seconds)
+        measured = load(chosen, process, url)
         elapsed = time.monotonic() - started
         cpu, resident = agent.cpu_seconds() - cpu_before, agent.resident_bytes()
         change = Change(before, agent.scrape())
-        assert change.sum("loopstall_turn_seconds_count", process="hello:app") > 0, \
-            "the agent measured no turn of the service"
+        turns = change.sum("loopstall_turn_seconds_count", process=own)
+        assert turns > 0, "the agent measured no turn of the service"
         runs, seconds = (change.values_of(f"loopstall_program_{what}_total", "program")
                          for what in ("runs", "seconds"))
         programs = {program: (count / elapsed, seconds.get(program, 0) / elapsed)
                     for program, count in runs.items()}
-    return measured, AgentCost(cpu / elapsed, resident, programs)
+    return measured, AgentCost(cpu / elapsed, resident, turns / elapsed, programs)
 
 
 @contextlib.contextmanager
-def traced(process):
-    """strace on the running service."""
-    strace = subprocess.Popen(["strace", "-c", "-f", "-o", "/dev/null", "-p", str(process.pid)],
-                              stderr=subprocess.DEVNULL)
+def beside(command, is_ready, what):
+    """Another tool, on the running service."""
+    tool = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                            stderr=subprocess.DEVNULL)
     try:
-        waiting.until(lambda: "TracerPid:\t0" not in pathlib.Path(
-            f"/proc/{process.pid}/status").read_text(), 10, "strace is attached")
+        waiting.until(lambda: tool.poll() is None and is_ready(tool), 20, f"{what} measures")
         yield
     finally:
-        strace.send_signal(signal.SIGINT)
-        strace.wait(10)
+        tool.send_signal(signal.SIGINT)
+        try:
+            tool.wait(10)
+        except subprocess.TimeoutExpired:
+            tool.kill()
+            tool.wait()
+
+
+def strace(pid):
+    status = pathlib.Path(f"/proc/{pid}/status")
+    return beside(["strace", "-c", "-f", "-o", "/dev/null", "-p", str(pid)],
+                  lambda _: "TracerPid:\t0" not in status.read_text(), "strace")
+
+
+def bpftrace(pid):
+    """Its programs are in place once it holds their descriptors."""
+    def is_attached(tool):
+        links = (os.readlink(entry) for entry in pathlib.Path(f"/proc/{tool.pid}/fd").iterdir())
+        return sum("bpf" in link or "perf_event" in link for link in links) >= 4
+    return beside(["bpftrace", str(HERE / "off_cpu.bt"), str(pid)], is_attached, "bpftrace")
+
+
+def austin(pid):
+    started = time.monotonic()
+    return beside(["austin", "-i", "10ms", "-o", "/dev/null", "-p", str(pid)],
+                  lambda _: time.monotonic() - started > 0.5, "austin")
+
+
+RIVALS = {"strace -c -f": strace, "bpftrace off_cpu.bt": bpftrace, "austin -i 10ms": austin}
 
 
 def summary(pairs, field):
     """The ratio second/first of each pair, in numbers."""
     ratios = [getattr(second, field) / getattr(first, field) for first, second in pairs]
-    return {"median": statistics.median(ratios), "mean": statistics.mean(ratios),
+    low, high = bootstrapped(ratios)
+    return {"median": statistics.median(ratios), "from": low, "to": high,
             "sd": statistics.stdev(ratios) if len(ratios) > 1 else 0.0,
             "min": min(ratios), "max": max(ratios)}
 
 
+def bootstrapped(ratios):
+    """The middle 95 % of the medians of samples drawn from them, with replacement."""
+    draw = random.Random(1)
+    medians = sorted(statistics.median(draw.choices(ratios, k=len(ratios))) for _ in range(4000))
+    return medians[100], medians[-101]
+
+
 def show_pairs(title, pairs):
-    print(f"\n{title}: requests/s, p99 and the server's CPU time per request, without and with")
+    print(f"\n{title}: requests/s, p50, p99 and the server's CPU time per request, without and with")
     for number, (without, with_it) in enumerate(pairs, 1):
         print(f"  {number:2}  {without.requests_per_second:9.0f} {with_it.requests_per_second:9.0f}"
               f"  ×{with_it.requests_per_second / without.requests_per_second:.4f}"
+              f"    {without.p50_seconds * 1e3:8.3f} ms {with_it.p50_seconds * 1e3:8.3f} ms"
+              f"  ×{with_it.p50_seconds / without.p50_seconds:.4f}"
               f"    {without.p99_seconds * 1e3:8.3f} ms {with_it.p99_seconds * 1e3:8.3f} ms"
               f"  ×{with_it.p99_seconds / without.p99_seconds:.4f}"
               f"    {without.cpu_seconds_per_request * 1e6:6.2f} us"
               f" {with_it.cpu_seconds_per_request * 1e6:6.2f} us"
               f"  ×{with_it.cpu_seconds_per_request / without.cpu_seconds_per_request:.4f}")
-    for field in ("requests_per_second", "p99_seconds", "cpu_seconds_per_request"):
+    for field in ("requests_per_second", "p50_seconds", "p99_seconds", "cpu_seconds_per_request"):
         numbers = summary(pairs, field)
         print(f"  {field:24} ratio: " + "  ".join(f"{name} {value:.4f}"
                                                 for name, value in numbers.items()))
@@ -154,6 +233,7 @@ def show_pairs(title, pairs):
 def show_costs(costs):
     print("\nthe agent itself, under that load")
     for name, unit, values in (
+            ("turns per second", "{:.0f}", [cost.turns_per_second for cost in costs]),
             ("CPU seconds per second", "{:.4f}", [cost.cpu_seconds_per_second for cost in costs]),
             ("RSS, MB", "{:.1f}", [cost.resident_bytes / 1e6 for cost in costs])):
         print(f"  {name:24} median {unit.format(statistics.median(values))}  "
@@ -168,12 +248,14 @@ def show_costs(costs):
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("--loop", choices=("asyncio", "uvloop"), default="asyncio")
-    parser.add_argument("--pairs", type=int, default=10)
+    parser.add_argument("--service", choices=SERVICES, default="asyncio")
+    parser.add_argument("--pairs", type=int, default=20)
     parser.add_argument("--comparison-pairs", type=int, default=3)
-    parser.add_argument("--seconds", type=int, default=4, help="of each measurement")
+    parser.add_argument("--seconds", type=int, default=3, help="of each measurement")
     parser.add_argument("--json", type=pathlib.Path, help="where to store every number")
-    return parser.parse_args()
+    chosen = parser.parse_args()
+    chosen.service = SERVICES[chosen.service]
+    return chosen
 
 
 def check_environment():
@@ -187,17 +269,17 @@ def check_environment():
 def measure_agent(chosen):
     """([without, with] pairs, [without, without] pairs, [AgentCost])."""
     pairs, control, costs = [], [], []
-    with server(chosen.loop) as (process, url):
-        load(process, url, 2)  # warm
+    with chosen.service.running() as (process, url):
+        load(chosen, process, url, 2)  # warm
         for number in range(chosen.pairs):
             if number % 2:
-                with_agent, cost = load_with_agent(process, url, chosen.seconds)
-                without = load(process, url, chosen.seconds)
-                again = load(process, url, chosen.seconds)
+                with_agent, cost = load_with_agent(chosen, process, url)
+                without = load(chosen, process, url)
+                again = load(chosen, process, url)
             else:
-                without = load(process, url, chosen.seconds)
-                with_agent, cost = load_with_agent(process, url, chosen.seconds)
-                again = load(process, url, chosen.seconds)
+                without = load(chosen, process, url)
+                with_agent, cost = load_with_agent(chosen, process, url)
+                again = load(chosen, process, url)
             pairs.append((without, with_agent))
             control.append((without, again))
             costs.append(cost)
@@ -206,37 +288,37 @@ def measure_agent(chosen):
 
 
 def measure_comparisons(chosen):
-    """The same service under what people reach for today."""
-    debug, strace = [], []
-    with server(chosen.loop) as (process, url), \
-            server(chosen.loop, PYTHONASYNCIODEBUG="1") as (debugged, debug_url):
-        load(process, url, 2)
-        load(debugged, debug_url, 2)
+    """The same service under what people reach for today: {title: pairs}."""
+    tools = {name: tool for name, tool in RIVALS.items() if shutil.which(name.split()[0])}
+    pairs = {name: [] for name in ("PYTHONASYNCIODEBUG=1", *tools)}
+    with chosen.service.running() as (process, url), \
+            chosen.service.running(PYTHONASYNCIODEBUG="1") as (debugged, debug_url):
+        load(chosen, process, url, 2)
+        load(chosen, debugged, debug_url, 2)
         for _ in range(chosen.comparison_pairs):
-            without = load(process, url, chosen.seconds)
-            debug.append((without, load(debugged, debug_url, chosen.seconds)))
-            with traced(process):
-                strace.append((without, load(process, url, chosen.seconds)))
-    return debug, strace
+            without = load(chosen, process, url)
+            pairs["PYTHONASYNCIODEBUG=1"].append((without, load(chosen, debugged, debug_url)))
+            for name, tool in tools.items():
+                with tool(process.pid):
+                    pairs[name].append((without, load(chosen, process, url)))
+    return pairs
 
 
 def main():
     chosen = arguments()
     check_environment()
     pairs, control, costs = measure_agent(chosen)
-    debug, strace = measure_comparisons(chosen)
+    results = {"agent": pairs, "control (A/A)": control, **measure_comparisons(chosen)}
     machine = f"{platform.release()} {platform.machine()}, {os.cpu_count()} CPUs"
-    print(f"uvicorn hello-world on {chosen.loop}, 16 connections, {chosen.seconds} s each")
+    print(f"{chosen.service.title}, 16 connections, {chosen.seconds} s each")
     print(machine)
-    results = {"agent": pairs, "control (A/A)": control, "PYTHONASYNCIODEBUG=1": debug,
-               "strace -c -f": strace}
     for title, measured in results.items():
         show_pairs(title, measured)
     show_costs(costs)
     if chosen.json:
         chosen.json.parent.mkdir(parents=True, exist_ok=True)
         chosen.json.write_text(json.dumps({
-            "machine": machine, "loop": chosen.loop, "seconds": chosen.seconds,
+            "machine": machine, "service": chosen.service.title, "seconds": chosen.seconds,
             "costs": [dataclasses.asdict(cost) for cost in costs],
             "pairs": {title: [[dataclasses.asdict(one) for one in pair] for pair in measured]
                       for title, measured in results.items()}}, indent=1))

@@ -59,6 +59,8 @@ TEST(Options, DefaultsAreThoseOfTheDocumentation) {
   EXPECT_THAT(config.application_packages, IsEmpty());
   EXPECT_EQ(config.functions_per_container, 20u);
   EXPECT_EQ(config.max_function_series, 5000u);
+  EXPECT_DOUBLE_EQ(config.budget, 0.01);
+  EXPECT_DOUBLE_EQ(config.budget_per_core, 0.005);
   EXPECT_EQ(config.log_level, base::LogLevel::info);
 }
 
@@ -137,6 +139,10 @@ TEST(Options, EveryFlagReachesItsField) {
                                 "3",
                                 "--max-function-series",
                                 "4",
+                                "--budget",
+                                "2.5%",
+                                "--budget-per-core",
+                                "0.25%",
                                 "--log-level",
                                 "debug"});
   EXPECT_EQ(config.listen, "127.0.0.1:1");
@@ -153,6 +159,8 @@ TEST(Options, EveryFlagReachesItsField) {
   EXPECT_THAT(config.application_packages, ElementsAre("corelib"));
   EXPECT_EQ(config.functions_per_container, 3u);
   EXPECT_EQ(config.max_function_series, 4u);
+  EXPECT_DOUBLE_EQ(config.budget, 0.025);
+  EXPECT_DOUBLE_EQ(config.budget_per_core, 0.0025);
   EXPECT_EQ(config.log_level, base::LogLevel::debug);
 }
 
@@ -211,6 +219,15 @@ TEST(Options, OneSentencePerMistake) {
             "--log-level must be one of debug, info, warning, error, not 'loud'");
   EXPECT_EQ(refusal({"--transparent", ""}),
             "--transparent needs a name of 1 to 256 printable bytes");
+}
+
+TEST(Options, Percentages) {
+  EXPECT_DOUBLE_EQ(parsed({"--budget", "100%"}).budget, 1);
+  EXPECT_DOUBLE_EQ(parsed({"--budget", "0.001%"}).budget, 0.00001);
+  for (const std::string text : {"1", "0%", "100.1%", "nan%", "-1%", "%", "1%%", "one%"}) {
+    EXPECT_EQ(refusal({"--budget=" + text}),
+              "--budget must be a percentage from 0.001% to 100%, such as 1%, not '" + text + "'");
+  }
 }
 
 TEST(Options, OptionsThatContradictEachOther) {

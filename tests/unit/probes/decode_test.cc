@@ -19,7 +19,7 @@ using Bytes = std::vector<std::byte>;
 template <typename T>
 Bytes bytes_of(const T& value, std::size_t size = sizeof(T)) {
   Bytes bytes(size);
-  std::memcpy(bytes.data(), &value, std::min(size, sizeof(T)));
+  if (size != 0) std::memcpy(bytes.data(), &value, std::min(size, sizeof(T)));
   return bytes;
 }
 

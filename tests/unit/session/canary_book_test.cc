@@ -26,10 +26,10 @@ Turn turn() {
   return turn;
 }
 
-stalls::CanaryCounts counts(const Turn& reported) {
+stalls::CanaryCounts counts(const Turn& reported, bool knows_causes = true) {
   CanaryBook book;
   book.add(kHold);
-  book.see(reported.origin, reported.ended);
+  book.see(reported.origin, reported.ended, knows_causes);
   book.settle(kHold.end_ns + 6'000 * kMs);
   return book.counts();
 }
@@ -66,6 +66,15 @@ TEST(CanaryBook, TheSleepMustBeItsCause) {
   expect_missed(too_short);
 }
 
+TEST(CanaryBook, WhereTurnsAloneAreMeasuredTheirLengthMustBeRight) {
+  Turn other = turn();
+  other.ended.cause_ns = {};
+  other.ended.cause_ns[index(Cause::other)] = 128 * kMs;
+  EXPECT_EQ(counts(other, false).reported, 1u);
+  other.ended.cause_ns[index(Cause::other)] = 124 * kMs;
+  EXPECT_EQ(counts(other, false).missed, 1u);
+}
+
 TEST(CanaryBook, WhatAnotherThreadTookOfTheSleepIsNoError) {
   Turn preempted = turn();
   preempted.ended.cause_ns[index(Cause::sleep)] = 90 * kMs;
@@ -78,8 +87,8 @@ TEST(CanaryBook, AHoldIsMissedOnlyAfterSeconds) {
   book.add(kHold);
   book.settle(kHold.end_ns + 4'000 * kMs);
   EXPECT_EQ(book.counts().missed, 0u);
-  book.see(turn().origin, turn().ended);
-  book.see(turn().origin, turn().ended);
+  book.see(turn().origin, turn().ended, true);
+  book.see(turn().origin, turn().ended, true);
   book.settle(kHold.end_ns + 6'000 * kMs);
   EXPECT_EQ(book.counts().reported, 1u);
   EXPECT_EQ(book.counts().missed, 0u);
