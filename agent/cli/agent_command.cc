@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/agent_command.h"
 
+#include <sys/resource.h>
+
 #include <csignal>
 #include <memory>
 #include <string>
@@ -32,12 +34,21 @@ void log_start(const config::Config& config, const exposition::HttpServer& serve
                  address_of(config.admin_listen), server.admin_port());
 }
 
+/// Connections, and a descriptor for each file of a target that is being read.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 }  // namespace
 
 base::Result<void> run_agent(const config::Config& config) {
   base::set_log_level(config.log_level);
   // A reader of the stall log or of a response may go away; the write's error says so.
   std::signal(SIGPIPE, SIG_IGN);
+  raise_descriptor_limit();
   StopSignals signals;
   const base::Clock& clock = base::system_clock();
 

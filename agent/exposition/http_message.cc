@@ -76,7 +76,8 @@ std::optional<unsigned char> hex_byte(std::string_view digits) {
   return static_cast<unsigned char>(std::stoi(std::string(digits.substr(0, 2)), nullptr, 16));
 }
 
-std::string percent_decode(std::string_view text) {
+/// `plus`: what a + stands for.
+std::string percent_decode(std::string_view text, char plus) {
   std::string decoded;
   while (!text.empty()) {
     const char c = text.front();
@@ -88,7 +89,7 @@ std::string percent_decode(std::string_view text) {
         continue;
       }
     }
-    decoded += c == '+' ? ' ' : c;
+    decoded += c == '+' ? plus : c;
   }
   return decoded;
 }
@@ -163,12 +164,14 @@ void compress(const Request& request, Response& response) {
   }
 }
 
+std::string decoded_path(std::string_view path) { return percent_decode(path, '+'); }
+
 bool query_value(const std::string& query, const std::string& name, std::string& value) {
   std::string_view rest = query;
   while (!rest.empty()) {
     std::string_view pair = next_part(rest, '&');
-    if (percent_decode(next_part(pair, '=')) != name) continue;
-    value = percent_decode(pair);
+    if (percent_decode(next_part(pair, '='), ' ') != name) continue;
+    value = percent_decode(pair, ' ');
     return true;
   }
   return false;

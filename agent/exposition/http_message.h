@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -36,6 +37,9 @@ bool accepts_gzip(const std::string& accept_encoding);
 
 /// Compresses the body where the client permits it and it pays.
 void compress(const Request& request, Response& response);
+
+/// A request's path, percent-decoded; what is no escape stays as it is.
+std::string decoded_path(std::string_view path);
 
 /// The value of `name` in a query string, percent-decoded; the first one wins. False when absent.
 bool query_value(const std::string& query, const std::string& name, std::string& value);

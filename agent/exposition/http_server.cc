@@ -1,54 +1,60 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "exposition/http_server.h"
 
-// The only file that includes CivetWeb.
-#include <civetweb.h>
+// The only file that includes libmicrohttpd.
+#include <microhttpd.h>
 
-#include <array>
+#include <algorithm>
 #include <cctype>
 #include <cerrno>
 #include <cstring>
 #include <exception>
-#include <mutex>
-#include <thread>
+#include <string_view>
 #include <utility>
 
 #include "base/log.h"
+#include "base/unique_fd.h"
 #include "exposition/api_json.h"
+#include "exposition/connection_deadlines.h"
 #include "exposition/listen_address.h"
 #include "exposition/routes.h"
 
 namespace loopstall::exposition {
 namespace {
 
-constexpr const char* kMaxRequestBytes = "8192";
-constexpr const char* kWaitingConnections = "64";
+// Of one connection, its request's line and headers included.
+constexpr std::size_t kMaxConnectionBytes = 16 * 1024;
 
-/// Whether the linked CivetWeb can listen on IPv6 addresses; Debian 12's 1.15 cannot.
-bool has_ipv6() { return mg_check_feature(MG_FEATURES_IPV6) != 0; }
-
-std::string text_or_empty(const char* text) { return text != nullptr ? text : ""; }
-
-Request to_request(const mg_connection* connection) {
-  const mg_request_info* info = mg_get_request_info(connection);
-  return {.method = text_or_empty(info->request_method),
-          .path = text_or_empty(info->local_uri_raw),
-          .query = text_or_empty(info->query_string),
-          .host = text_or_empty(mg_get_header(connection, "Host")),
-          .accept_encoding = text_or_empty(mg_get_header(connection, "Accept-Encoding")),
-          .accept = text_or_empty(mg_get_header(connection, "Accept"))};
+std::string header_of(MHD_Connection* connection, const char* name) {
+  const char* value = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name);
+  return value != nullptr ? value : "";
 }
 
-void send(mg_connection* connection, const Response& response, bool with_body) {
-  std::string message = fmt::format(
-      "HTTP/1.1 {} {}\r\nContent-Type: {}\r\nContent-Length: {}\r\nConnection: close\r\n",
-      response.status, reason_phrase(response.status), response.content_type, response.body.size());
+/// `target`: as sent. The library's own form of it ends at an escaped NUL.
+Request to_request(MHD_Connection* connection, const char* method, const std::string& target) {
+  const std::size_t query = std::min(target.find('?'), target.size());
+  return {.method = method,
+          .path = decoded_path(std::string_view(target).substr(0, query)),
+          .query = query < target.size() ? target.substr(query + 1) : "",
+          .host = header_of(connection, MHD_HTTP_HEADER_HOST),
+          .accept_encoding = header_of(connection, MHD_HTTP_HEADER_ACCEPT_ENCODING),
+          .accept = header_of(connection, MHD_HTTP_HEADER_ACCEPT)};
+}
+
+/// Of a HEAD the library leaves the body out itself.
+MHD_Result send(MHD_Connection* connection, const Response& response) {
+  MHD_Response* message = MHD_create_response_from_buffer(
+      response.body.size(), const_cast<char*>(response.body.data()), MHD_RESPMEM_MUST_COPY);
+  if (message == nullptr) return MHD_NO;
+  MHD_add_response_header(message, MHD_HTTP_HEADER_CONTENT_TYPE, response.content_type.c_str());
+  MHD_add_response_header(message, MHD_HTTP_HEADER_CONNECTION, "close");
   for (const auto& [name, value] : response.headers) {
-    message += fmt::format("{}: {}\r\n", name, value);
+    MHD_add_response_header(message, name.c_str(), value.c_str());
   }
-  message += "\r\n";
-  if (with_body) message += response.body;
-  mg_write(connection, message.data(), message.size());
+  const MHD_Result queued =
+      MHD_queue_response(connection, static_cast<unsigned>(response.status), message);
+  MHD_destroy_response(message);
+  return queued;
 }
 
 Response answer(const Routes& routes, const Request& request) {
@@ -63,44 +69,10 @@ Response answer(const Routes& routes, const Request& request) {
   }
 }
 
-/// Answers every request itself: CivetWeb's own file and CGI handling is never reached.
-int on_request(mg_connection* connection) {
-  const auto* routes = static_cast<const Routes*>(mg_get_request_info(connection)->user_data);
-  const Request request = to_request(connection);
-  const Response response = answer(*routes, request);
-  send(connection, response, request.method != "HEAD");
-  return response.status;
-}
-
-/// Requests that CivetWeb refuses before on_request: malformed, too large, too slow. Its own text
-/// would repeat the peer's bytes.
-int on_protocol_error(mg_connection* connection, int status, const char*) {
-  send(connection,
-       {.status = status,
-        .content_type = "application/json",
-        .body = error_json(reason_phrase(status)),
-        .headers = {{"X-Content-Type-Options", "nosniff"}}},
-       true);
-  return 0;
-}
-
-/// CivetWeb reports peers' mistakes here too: debug, or any peer could fill the agent's log.
-int on_log(const mg_connection*, const char* message) {
-  base::log_debug("http: {}", message);
-  return 1;
-}
-
-mg_callbacks callbacks() {
-  mg_callbacks callbacks{};
-  callbacks.begin_request = on_request;
-  callbacks.http_error = on_protocol_error;
-  callbacks.log_message = on_log;
-  return callbacks;
-}
-
-void init_library_once() {
-  static std::once_flag once;
-  std::call_once(once, [] { mg_init_library(MG_FEATURES_DEFAULT); });
+int socket_of(MHD_Connection* connection) {
+  const MHD_ConnectionInfo* info =
+      MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+  return info != nullptr ? info->connect_fd : -1;
 }
 
 std::string remedy(int error, std::string_view flag) {
@@ -121,26 +93,20 @@ std::string error_text(int error) {
   return text;
 }
 
-base::Error listen_failure(const ListenAddress& address, std::string_view flag) {
-  const int error = listen_errno(address);
-  if (error == 0) {
-    return {base::ErrorKind::environment,
-            fmt::format("cannot start the HTTP server on {}: out of threads or memory",
-                        address.text())};
-  }
+base::Error listen_failure(const ListenAddress& address, int error, std::string_view flag) {
   return {base::ErrorKind::environment, fmt::format("cannot listen on {}: {}; {}", address.text(),
                                                     error_text(error), remedy(error, flag))};
 }
 
 }  // namespace
 
-/// One port, its threads and its routes.
+/// One port, the thread that serves it, and its routes.
 class HttpServer::Listener {
  public:
   struct Spec {
     std::string_view flag;
     std::string address;
-    int threads;
+    unsigned connections;
     std::chrono::milliseconds request_timeout;
   };
 
@@ -148,74 +114,94 @@ class HttpServer::Listener {
                                                        std::unique_ptr<Routes> routes) {
     auto address = parse_listen_address(spec.address, spec.flag);
     if (!address) return tl::unexpected(address.error());
-    if (address->is_ipv6 && !has_ipv6()) {
+    base::UniqueFd socket = listen_on(*address);
+    if (!socket) return tl::unexpected(listen_failure(*address, errno, spec.flag));
+    const uint16_t port = port_of(socket.get());
+    std::unique_ptr<Listener> listener(
+        new Listener(std::move(routes), spec.request_timeout, port));
+    if (!listener->serve(std::move(socket), spec.connections)) {
       return base::fail(base::ErrorKind::environment,
-                        "cannot listen on {}: the linked CivetWeb {} has no IPv6; choose an IPv4 "
-                        "address with {}",
-                        address->text(), mg_version(), spec.flag);
+                        "cannot start the HTTP server on {}: out of threads or memory",
+                        address->text());
     }
-    mg_context* context = start_context(spec, *address, *routes);
-    if (context == nullptr) return tl::unexpected(listen_failure(*address, spec.flag));
-    return std::unique_ptr<Listener>(new Listener(context, std::move(routes)));
+    return listener;
   }
 
-  ~Listener() { mg_stop(context_); }
+  ~Listener() {
+    if (daemon_ != nullptr) MHD_stop_daemon(daemon_);
+  }
   Listener(const Listener&) = delete;
   Listener& operator=(const Listener&) = delete;
 
-  uint16_t port() const {
-    mg_server_port port{};
-    return mg_get_server_ports(context_, 1, &port) == 1 ? static_cast<uint16_t>(port.port) : 0;
-  }
+  uint16_t port() const { return port_; }
 
  private:
-  Listener(mg_context* context, std::unique_ptr<Routes> routes)
-      : routes_(std::move(routes)), context_(context) {}
+  Listener(std::unique_ptr<Routes> routes, std::chrono::milliseconds allowed, uint16_t port)
+      : routes_(std::move(routes)), deadlines_(allowed), port_(port) {}
 
-  static mg_context* start_context(const Spec& spec, const ListenAddress& address, Routes& routes) {
-    const std::string threads = std::to_string(spec.threads);
-    const std::string timeout_ms = std::to_string(spec.request_timeout.count());
-    const std::string ports = address.text();
-    // Without keep-alive a silent peer cannot keep a thread for longer than the time-out.
-    const std::array<const char*, 17> options = {"listening_ports",
-                                                 ports.c_str(),
-                                                 "num_threads",
-                                                 threads.c_str(),
-                                                 "connection_queue",
-                                                 kWaitingConnections,
-                                                 "request_timeout_ms",
-                                                 timeout_ms.c_str(),
-                                                 "max_request_size",
-                                                 kMaxRequestBytes,
-                                                 "enable_keep_alive",
-                                                 "no",
-                                                 "enable_directory_listing",
-                                                 "no",
-                                                 "access_control_allow_origin",
-                                                 "",
-                                                 nullptr};
-    const mg_callbacks handlers = callbacks();
-    return mg_start(&handlers, &routes, const_cast<const char**>(options.data()));
+  /// The daemon owns the socket from here on.
+  bool serve(base::UniqueFd socket, unsigned connections) {
+    daemon_ = MHD_start_daemon(
+        MHD_USE_EPOLL_INTERNAL_THREAD, 0, nullptr, nullptr, on_request, this,
+        MHD_OPTION_LISTEN_SOCKET, socket.get(), MHD_OPTION_CONNECTION_LIMIT, connections,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, kMaxConnectionBytes, MHD_OPTION_STRICT_FOR_CLIENT, 1,
+        MHD_OPTION_URI_LOG_CALLBACK, on_target, this, MHD_OPTION_NOTIFY_COMPLETED, on_completed,
+        this, MHD_OPTION_NOTIFY_CONNECTION, on_connection, this, MHD_OPTION_END);
+    if (daemon_ == nullptr) return false;
+    static_cast<void>(socket.release());
+    return true;
   }
 
-  const std::unique_ptr<Routes> routes_;  // outlives the context's threads
-  mg_context* const context_;
+  /// What it returns is the request's context, which on_completed gives back.
+  static void* on_target(void*, const char* target, MHD_Connection*) {
+    return new std::string(target);
+  }
+
+  static void on_completed(void*, MHD_Connection*, void** context, MHD_RequestTerminationCode) {
+    delete static_cast<std::string*>(std::exchange(*context, nullptr));
+  }
+
+  static void on_connection(void* listener, MHD_Connection* connection, void**,
+                            MHD_ConnectionNotificationCode what) {
+    auto& deadlines = static_cast<Listener*>(listener)->deadlines_;
+    if (what == MHD_CONNECTION_NOTIFY_STARTED) {
+      deadlines.begin(socket_of(connection));
+    } else {
+      deadlines.forget(socket_of(connection));
+    }
+  }
+
+  /// Called when the headers are there; whatever body there may be is not read.
+  static MHD_Result on_request(void* listener, MHD_Connection* connection, const char*,
+                               const char* method, const char*, const char*, size_t*,
+                               void** context) {
+    auto& self = *static_cast<Listener*>(listener);
+    const auto* target = static_cast<const std::string*>(*context);
+    if (target == nullptr) return MHD_NO;
+    const Response response = answer(*self.routes_, to_request(connection, method, *target));
+    self.deadlines_.begin(socket_of(connection));
+    return send(connection, response);
+  }
+
+  const std::unique_ptr<Routes> routes_;
+  ConnectionDeadlines deadlines_;
+  const uint16_t port_;
+  MHD_Daemon* daemon_ = nullptr;
 };
 
 base::Result<std::unique_ptr<HttpServer>> HttpServer::start(
     HttpOptions options, std::shared_ptr<const stalls::SnapshotSource> source,
     const base::Clock& clock) {
-  init_library_once();
   auto public_listener = Listener::start({.flag = "--listen",
                                           .address = options.listen,
-                                          .threads = options.public_threads,
+                                          .connections = options.public_connections,
                                           .request_timeout = options.request_timeout},
                                          public_routes(source, options.build, clock));
   if (!public_listener) return tl::unexpected(public_listener.error());
   auto admin_listener =
       Listener::start({.flag = "--admin-listen",
                        .address = options.admin_listen,
-                       .threads = options.admin_threads,
+                       .connections = options.admin_connections,
                        .request_timeout = options.request_timeout},
                       admin_routes(source, options.build, clock, std::move(options.admin_hosts)));
   if (!admin_listener) return tl::unexpected(admin_listener.error());
@@ -227,11 +213,7 @@ HttpServer::HttpServer(std::unique_ptr<Listener> public_listener,
                        std::unique_ptr<Listener> admin_listener)
     : public_(std::move(public_listener)), admin_(std::move(admin_listener)) {}
 
-HttpServer::~HttpServer() {
-  // Each takes a second to stop; side by side they take one together.
-  std::jthread stop_public([this] { public_.reset(); });
-  admin_.reset();
-}
+HttpServer::~HttpServer() = default;
 
 uint16_t HttpServer::public_port() const { return public_->port(); }
 uint16_t HttpServer::admin_port() const { return admin_->port(); }

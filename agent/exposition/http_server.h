@@ -20,14 +20,14 @@ struct HttpOptions {
   std::vector<std::string> admin_hosts;  ///< names, beside IP addresses and localhost, that the
                                          ///< admin listener may be asked for
   std::chrono::milliseconds request_timeout{5000};  ///< for a whole request, and for its answer
-  int public_threads = 8;
-  int admin_threads = 4;
+  unsigned public_connections = 576;  ///< at a time; more wait until one ends
+  unsigned admin_connections = 64;
   BuildInfo build = this_build();
 };
 
-/// The two HTTP listeners (docs/http.md). Each has its own threads, so that peers of the public one
-/// cannot keep the operator out; neither serves files. Its threads inherit the signal mask of the
-/// thread that calls start().
+/// The two HTTP listeners (docs/http.md). Each has a thread of its own that serves all its connections
+/// by their readiness, so that slow peers keep nobody out; neither serves files. The threads inherit the
+/// signal mask of the thread that calls start().
 class HttpServer {
  public:
   /// Listens and serves from now on. `clock` must outlive the server. Fails with
@@ -37,8 +37,7 @@ class HttpServer {
       HttpOptions options, std::shared_ptr<const stalls::SnapshotSource> source,
       const base::Clock& clock);
 
-  /// Stops both listeners at once. It takes about one second, two when a peer is in the middle of
-  /// a request: CivetWeb's threads look up only that often.
+  /// Stops both listeners; what is under way is cut off.
   ~HttpServer();
 
   HttpServer(const HttpServer&) = delete;

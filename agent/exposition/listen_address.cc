@@ -9,8 +9,7 @@
 #include <charconv>
 #include <cstring>
 #include <optional>
-
-#include "base/unique_fd.h"
+#include <utility>
 
 namespace loopstall::exposition {
 namespace {
@@ -25,6 +24,25 @@ std::optional<uint16_t> parse_port(std::string_view text) {
 bool is_address(int family, const std::string& text) {
   in6_addr any_family{};
   return ::inet_pton(family, text.c_str(), &any_family) == 1;
+}
+
+// What waits to be accepted: a burst of peers is not turned away.
+constexpr int kBacklog = 511;
+
+std::pair<sockaddr_storage, socklen_t> socket_address(const ListenAddress& address) {
+  sockaddr_storage storage{};
+  if (address.is_ipv6) {
+    auto* in6 = reinterpret_cast<sockaddr_in6*>(&storage);
+    in6->sin6_family = AF_INET6;
+    in6->sin6_port = htons(address.port);
+    ::inet_pton(AF_INET6, address.host.c_str(), &in6->sin6_addr);
+    return {storage, sizeof(*in6)};
+  }
+  auto* in4 = reinterpret_cast<sockaddr_in*>(&storage);
+  in4->sin_family = AF_INET;
+  in4->sin_port = htons(address.port);
+  ::inet_pton(AF_INET, address.host.c_str(), &in4->sin_addr);
+  return {storage, sizeof(*in4)};
 }
 
 tl::unexpected<base::Error> malformed(std::string_view text, std::string_view flag) {
@@ -55,29 +73,31 @@ base::Result<ListenAddress> parse_listen_address(std::string_view text, std::str
   return ListenAddress{.host = host, .port = *port};
 }
 
-int listen_errno(const ListenAddress& address) {
-  sockaddr_storage storage{};
-  socklen_t length = 0;
-  if (address.is_ipv6) {
-    auto* in6 = reinterpret_cast<sockaddr_in6*>(&storage);
-    in6->sin6_family = AF_INET6;
-    in6->sin6_port = htons(address.port);
-    ::inet_pton(AF_INET6, address.host.c_str(), &in6->sin6_addr);
-    length = sizeof(*in6);
-  } else {
-    auto* in4 = reinterpret_cast<sockaddr_in*>(&storage);
-    in4->sin_family = AF_INET;
-    in4->sin_port = htons(address.port);
-    ::inet_pton(AF_INET, address.host.c_str(), &in4->sin_addr);
-    length = sizeof(*in4);
-  }
-  const base::UniqueFd socket(::socket(storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  if (!socket) return errno;
-  // As CivetWeb does it: without this a port in TIME_WAIT would look busy.
-  const int on = 1;
+base::UniqueFd listen_on(const ListenAddress& address) {
+  const auto [storage, length] = socket_address(address);
+  base::UniqueFd socket(
+      ::socket(storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!socket) return {};
+  // Without the first a port in TIME_WAIT would look busy.
+  const int on = 1, off = 0;
   ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-  if (::bind(socket.get(), reinterpret_cast<const sockaddr*>(&storage), length) != 0) return errno;
-  return ::listen(socket.get(), 1) == 0 ? 0 : errno;
+  if (address.is_ipv6) ::setsockopt(socket.get(), IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
+  const bool listens =
+      ::bind(socket.get(), reinterpret_cast<const sockaddr*>(&storage), length) == 0 &&
+      ::listen(socket.get(), kBacklog) == 0;
+  if (listens) return socket;
+  const int error = errno;
+  socket.reset();
+  errno = error;
+  return {};
+}
+
+uint16_t port_of(int socket) {
+  sockaddr_storage storage{};
+  socklen_t length = sizeof(storage);
+  if (::getsockname(socket, reinterpret_cast<sockaddr*>(&storage), &length) != 0) return 0;
+  // Both families have it at the same place.
+  return ntohs(reinterpret_cast<const sockaddr_in*>(&storage)->sin_port);
 }
 
 }  // namespace loopstall::exposition

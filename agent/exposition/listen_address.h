@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "base/result.h"
+#include "base/unique_fd.h"
 
 namespace loopstall::exposition {
 
@@ -23,7 +24,11 @@ struct ListenAddress {
 /// in the sentence of the error, which is of ErrorKind::usage.
 base::Result<ListenAddress> parse_listen_address(std::string_view text, std::string_view flag);
 
-/// Why the kernel would not let us listen there: the errno of a bind and listen; 0 when it would.
-int listen_errno(const ListenAddress& address);
+/// A socket that listens there, for IPv4 peers too when it is [::]. None when the kernel refuses: errno
+/// says why.
+base::UniqueFd listen_on(const ListenAddress& address);
+
+/// The port of a listening socket; 0 when that cannot be told.
+uint16_t port_of(int socket);
 
 }  // namespace loopstall::exposition

@@ -189,11 +189,11 @@ def bpftrace(pid):
 
 def austin(pid):
     started = time.monotonic()
-    return beside(["austin", "-i", "10ms", "-o", "/dev/null", "-p", str(pid)],
+    return beside(["austin", "-i", "10000", "-o", "/dev/null", "-p", str(pid)],
                   lambda _: time.monotonic() - started > 0.5, "austin")
 
 
-RIVALS = {"strace -c -f": strace, "bpftrace off_cpu.bt": bpftrace, "austin -i 10ms": austin}
+RIVALS = {"strace -c -f": strace, "bpftrace off_cpu.bt": bpftrace, "austin -i 10000": austin}
 
 
 def summary(pairs, field):
@@ -304,24 +304,31 @@ def measure_comparisons(chosen):
     return pairs
 
 
+def store(chosen, machine, results, costs):
+    if not chosen.json:
+        return
+    chosen.json.parent.mkdir(parents=True, exist_ok=True)
+    chosen.json.write_text(json.dumps({
+        "machine": machine, "service": chosen.service.title, "seconds": chosen.seconds,
+        "costs": [dataclasses.asdict(cost) for cost in costs],
+        "pairs": {title: [[dataclasses.asdict(one) for one in pair] for pair in measured]
+                  for title, measured in results.items()}}, indent=1))
+
+
 def main():
     chosen = arguments()
     check_environment()
-    pairs, control, costs = measure_agent(chosen)
-    results = {"agent": pairs, "control (A/A)": control, **measure_comparisons(chosen)}
     machine = f"{platform.release()} {platform.machine()}, {os.cpu_count()} CPUs"
     print(f"{chosen.service.title}, 16 connections, {chosen.seconds} s each")
     print(machine)
+    pairs, control, costs = measure_agent(chosen)
+    results = {"agent": pairs, "control (A/A)": control}
+    store(chosen, machine, results, costs)
+    results |= measure_comparisons(chosen)
+    store(chosen, machine, results, costs)
     for title, measured in results.items():
         show_pairs(title, measured)
     show_costs(costs)
-    if chosen.json:
-        chosen.json.parent.mkdir(parents=True, exist_ok=True)
-        chosen.json.write_text(json.dumps({
-            "machine": machine, "service": chosen.service.title, "seconds": chosen.seconds,
-            "costs": [dataclasses.asdict(cost) for cost in costs],
-            "pairs": {title: [[dataclasses.asdict(one) for one in pair] for pair in measured]
-                      for title, measured in results.items()}}, indent=1))
 
 
 if __name__ == "__main__":

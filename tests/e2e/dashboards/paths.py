@@ -6,6 +6,7 @@ import pathlib
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 DASHBOARDS = sorted((ROOT / "dashboards" / "grafana").glob("*.json"))
+GRAFANA_ALERTS = ROOT / "dashboards" / "grafana" / "alerting" / "loopstall.alerts.yaml"
 RULES = sorted((ROOT / "dashboards" / "rules").glob("*.rules.yaml"))
 RULE_TESTS = sorted((ROOT / "dashboards" / "rules" / "tests").glob("*.yaml"))
 RUNBOOKS = ROOT / "dashboards" / "runbooks"

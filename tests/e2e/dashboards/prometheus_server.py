@@ -42,7 +42,7 @@ def wait_until(condition, seconds, what):
 class Prometheus:
     """Scrapes one target every second and evaluates the rules as often. A context manager."""
 
-    def __init__(self, directory, target, rules, honor_labels=True):
+    def __init__(self, directory, target, rules, honor_labels=True, alertmanager=None):
         self._directory = directory
         self.port = free_port()
         configuration = {
@@ -56,6 +56,9 @@ class Prometheus:
                 }
             ],
         }
+        if alertmanager:
+            receivers = [{"static_configs": [{"targets": [alertmanager]}]}]
+            configuration["alerting"] = {"alertmanagers": receivers}
         (directory / "prometheus.yaml").write_text(yaml.safe_dump(configuration))
 
     def __enter__(self):
@@ -98,6 +101,13 @@ class Prometheus:
         assert answer["status"] == "success", answer.get("error")
         assert not answer.get("warnings"), answer["warnings"]
         return answer["data"]
+
+    def alerts(self, name, **labels):
+        """Those of that name that are pending or firing, and bear the labels."""
+        groups = self.get("rules", type="alert")["groups"]
+        return [alert for group in groups for rule in group["rules"] if rule["name"] == name
+                for alert in rule["alerts"]
+                if all(alert["labels"].get(key) == want for key, want in labels.items())]
 
     def values(self, query):
         """Each series' labels and numbers of a queries.Query, as its panel would ask for it."""

@@ -288,13 +288,18 @@ def test_rules_survive_rendering(template):
         assert alert["annotations"]["runbook_url"] == expected
 
 
-def test_dashboard_survives_rendering(template):
-    (source,) = paths.DASHBOARDS
-    config = only(template(ALL_ON), "ConfigMap")
-    assert config["metadata"]["labels"]["grafana_dashboard"] == "1"
-    assert config["metadata"]["annotations"] == {"grafana_folder": "Services"}
-    assert json.loads(config["data"]["loopstall.json"]) == json.loads(source.read_text())
-    assert len(config["data"]["loopstall.json"]) < 900_000, "a ConfigMap holds 1 MiB"
+def test_dashboards_survive_rendering(template):
+    configs = [found for found in template(ALL_ON) if found["kind"] == "ConfigMap"]
+    assert len({config["metadata"]["name"] for config in configs}) == len(paths.DASHBOARDS)
+    rendered = {}
+    for config in configs:
+        assert config["metadata"]["labels"]["grafana_dashboard"] == "1"
+        assert config["metadata"]["annotations"] == {"grafana_folder": "Services"}
+        rendered |= config["data"]
+    assert set(rendered) == {path.name for path in paths.DASHBOARDS}
+    for path in paths.DASHBOARDS:
+        assert json.loads(rendered[path.name]) == json.loads(path.read_text())
+        assert len(rendered[path.name]) < 900_000, "a ConfigMap holds 1 MiB"
 
 
 def test_a_packed_chart_has_the_files_not_the_links(helm, tmp_path):

@@ -45,10 +45,15 @@ def test_dashboard_uids_are_unique():
     assert len(uids) == len(set(uids))
 
 
+def scope_of(path):
+    """The variables that choose what a dashboard shows: services, or agents."""
+    return ["instance"] if path.stem == "loopstall-agents" else ["namespace", "pod", "process"]
+
+
 @pytest.mark.parametrize("path", paths.DASHBOARDS, ids=lambda path: path.name)
 def test_variables(path):
     variables = {v["name"]: v for v in queries.variables_of(queries.load_dashboard(path))}
-    assert list(variables) == ["datasource", "namespace", "pod", "process"]
+    assert list(variables) == ["datasource", *scope_of(path)]
     assert variables["datasource"]["type"] == "datasource"
     assert variables["datasource"]["query"] == "prometheus"
     for variable in list(variables.values())[1:]:
@@ -102,7 +107,7 @@ def test_nothing_names_a_datasource_of_somebodys_system(path):
 @pytest.mark.parametrize("path", paths.DASHBOARDS, ids=lambda path: path.name)
 def test_annotations_follow_the_variables(path):
     for annotation in queries.load_dashboard(path)["annotations"]["list"]:
-        for label in ("namespace", "pod", "process") if "expr" in annotation else ():
+        for label in scope_of(path) if "expr" in annotation else ():
             assert f'{label}=~"${label}"' in annotation["expr"]
 
 
@@ -147,6 +152,12 @@ AGENT_METRICS = {
     "loopstall_series_folded_total",
     "loopstall_program_runs_total",
     "loopstall_program_seconds_total",
+    "loopstall_overhead_cores",
+    "loopstall_overhead_budget_cores",
+    "loopstall_detail",
+    "loopstall_account_error_ratio",
+    "loopstall_canary_reported_total",
+    "loopstall_canary_missed_total",
     "process_cpu_seconds_total",
     "process_resident_memory_bytes",
 }
@@ -166,6 +177,8 @@ def test_queries_use_metrics_that_the_agent_has(query):
 def test_alert_has_texts_and_a_runbook(rule):
     assert re.fullmatch(r"[A-Z]\w+", rule["alert"])
     assert rule["labels"]["severity"] in ("critical", "warning", "info")
+    is_platforms = re.match("Agent|LoopStarved", rule["alert"])
+    assert rule["labels"]["audience"] == ("platform" if is_platforms else "application")
     assert rule["annotations"]["summary"] and rule["annotations"]["description"]
     runbook = rule["annotations"]["runbook_url"]
     assert runbook == f"dashboards/runbooks/{rule['alert']}.md"

@@ -35,7 +35,7 @@ ONLY_HEADERS = {
 # A library is known to one folder, so that it can be replaced there.
 LIBRARY_HOMES = [
     (re.compile(r"^(bpf/(libbpf|bpf|btf)\.h|.*\.skel\.h|linux/bpf.*\.h)$"), {"probes"}),
-    (re.compile(r"^(civetweb\.h|CivetServer\.h)$"), {"exposition"}),
+    (re.compile(r"^microhttpd\.h$"), {"exposition"}),
     (re.compile(r"^CLI/.*$"), {"config", "cli"}),
     (re.compile(r"^yaml-cpp/.*$"), {"config"}),
     (re.compile(r"^spdlog/.*$"), {"base"}),

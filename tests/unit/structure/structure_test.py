@@ -88,8 +88,8 @@ class Violations(unittest.TestCase):
         self.assert_offence({"agent/session/a.cc": APACHE + "#include <bpf/libbpf.h>\n"},
                             "<bpf/libbpf.h> is included only in probes")
 
-    def test_civetweb_outside_exposition(self):
-        self.assert_offence({"agent/cli/a.cc": APACHE + "#include <civetweb.h>\n"},
+    def test_microhttpd_outside_exposition(self):
+        self.assert_offence({"agent/cli/a.cc": APACHE + "#include <microhttpd.h>\n"},
                             "included only in exposition")
 
     def test_bpf_includes_user_space(self):
