@@ -125,9 +125,12 @@ static __always_inline void send_block(struct thread_state *thread, struct task_
 	struct ls_stack_event *event, *holder;
 	__u32 slot = thread->slot;
 
-	/* Nobody can be named: its time stays ~unsampled. */
-	if (thread->off_has_stack == STACK_LEFT_OUT)
+	/* Nobody can be named: its time is the machine's, or stays ~unsampled. */
+	if (thread->off_has_stack == STACK_LEFT_OUT) {
+		if (length >= min_block_ns)
+			thread->turn_has_events = 1;
 		return;
+	}
 	if (length < min_block_ns) {
 		weight = sampled_weight(thread, length);
 		if (!weight)
@@ -301,7 +304,18 @@ static __always_inline void account_running(struct thread_state *thread, struct 
 	}
 }
 
-static __always_inline void capture_stacks(struct thread_state *thread, bool waits_for_gil)
+/*
+ * Where it lost its CPU is no function's fault; it only shows where a turn hangs, which user space
+ * asks once the turn has lasted for so long.
+ */
+#define SHOWN_TURN_NS 20000000ull
+static __always_inline bool is_unread(const struct thread_state *thread, __u64 now)
+{
+	return thread->off_preempted && span(thread->turn_start_ns, now) < SHOWN_TURN_NS;
+}
+
+static __always_inline void capture_stacks(struct thread_state *thread, bool waits_for_gil,
+					   __u64 now)
 {
 	struct walk_buffers *buffers = buffers_of(BUFFERS_OF_SWITCH);
 	struct ls_stack_event *event, *holder;
@@ -311,7 +325,7 @@ static __always_inline void capture_stacks(struct thread_state *thread, bool wai
 	holder = bpf_map_lookup_elem(&holder_stacks, &index);
 	if (!event || !holder || !buffers)
 		return;
-	if (!wants_stack()) {
+	if (is_unread(thread, now) || !wants_stack()) {
 		/* Or the one before in this turn would pass for it. */
 		event->header.turn_number = ~0ull;
 		thread->off_has_stack = STACK_LEFT_OUT;
@@ -350,7 +364,7 @@ static __always_inline void leave_cpu(struct thread_state *thread, struct ls_slo
 		slot->current_syscall = reason.syscall;
 		/* At every switch-out: how long the block will be is not known yet, and at the
 		 * switch-in its memory is not mapped. */
-		capture_stacks(thread, reason.cause == LS_GIL);
+		capture_stacks(thread, reason.cause == LS_GIL, now);
 	}
 	write_end(slot);
 }

@@ -187,6 +187,8 @@ Json agent_json(const stalls::AgentHealth& health, const BuildInfo& build) {
                 {{"used_cores", health.budget.used},
                  {"allowed_cores", health.budget.allowed},
                  {"detail", stalls::detail_name(health.budget.detail)}}},
+               {"function_series",
+                {{"used", health.function_series.used}, {"limit", health.function_series.limit}}},
                {"series_folded", health.series_folded},
                {"stall_records_suppressed", health.stall_records_suppressed}};
   for (const auto& hook : health.hooks) {

@@ -8,7 +8,8 @@
 namespace loopstall::exposition {
 namespace {
 
-// A deadline is met with this delay at most, so that the thread need not be told of each connection.
+// A deadline is met with this delay at most, so that the thread need not be told of each
+// connection.
 constexpr std::chrono::milliseconds kLookEvery{250};
 
 }  // namespace
@@ -28,8 +29,8 @@ void ConnectionDeadlines::forget(int socket) {
   deadlines_.erase(socket);
 }
 
-/// Whoever serves the connection finds it at its end, and closes it. Under the lock the number cannot
-/// have been given to another one.
+/// Whoever serves the connection finds it at its end, and closes it. Under the lock the number
+/// cannot have been given to another one.
 ConnectionDeadlines::Clock::time_point ConnectionDeadlines::end_those_that_are_late() {
   const Clock::time_point now = Clock::now();
   for (const auto& [socket, deadline] : deadlines_) {

@@ -10,8 +10,8 @@
 
 namespace loopstall::exposition {
 
-/// Ends connections that take too long, however busy they seem: a peer that sends a byte now and then is
-/// never idle. Has a thread of its own, which only shuts sockets down. Thread-safe.
+/// Ends connections that take too long, however busy they seem: a peer that sends a byte now and
+/// then is never idle. Has a thread of its own, which only shuts sockets down. Thread-safe.
 class ConnectionDeadlines {
  public:
   /// `allowed`: for what begins with begin(), each time.

@@ -117,8 +117,7 @@ class HttpServer::Listener {
     base::UniqueFd socket = listen_on(*address);
     if (!socket) return tl::unexpected(listen_failure(*address, errno, spec.flag));
     const uint16_t port = port_of(socket.get());
-    std::unique_ptr<Listener> listener(
-        new Listener(std::move(routes), spec.request_timeout, port));
+    std::unique_ptr<Listener> listener(new Listener(std::move(routes), spec.request_timeout, port));
     if (!listener->serve(std::move(socket), spec.connections)) {
       return base::fail(base::ErrorKind::environment,
                         "cannot start the HTTP server on {}: out of threads or memory",
@@ -141,12 +140,12 @@ class HttpServer::Listener {
 
   /// The daemon owns the socket from here on.
   bool serve(base::UniqueFd socket, unsigned connections) {
-    daemon_ = MHD_start_daemon(
-        MHD_USE_EPOLL_INTERNAL_THREAD, 0, nullptr, nullptr, on_request, this,
-        MHD_OPTION_LISTEN_SOCKET, socket.get(), MHD_OPTION_CONNECTION_LIMIT, connections,
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, kMaxConnectionBytes, MHD_OPTION_STRICT_FOR_CLIENT, 1,
-        MHD_OPTION_URI_LOG_CALLBACK, on_target, this, MHD_OPTION_NOTIFY_COMPLETED, on_completed,
-        this, MHD_OPTION_NOTIFY_CONNECTION, on_connection, this, MHD_OPTION_END);
+    daemon_ = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD, 0, nullptr, nullptr, on_request, this,
+                               MHD_OPTION_LISTEN_SOCKET, socket.get(), MHD_OPTION_CONNECTION_LIMIT,
+                               connections, MHD_OPTION_CONNECTION_MEMORY_LIMIT, kMaxConnectionBytes,
+                               MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_URI_LOG_CALLBACK,
+                               on_target, this, MHD_OPTION_NOTIFY_COMPLETED, on_completed, this,
+                               MHD_OPTION_NOTIFY_CONNECTION, on_connection, this, MHD_OPTION_END);
     if (daemon_ == nullptr) return false;
     static_cast<void>(socket.release());
     return true;

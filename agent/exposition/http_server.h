@@ -20,14 +20,14 @@ struct HttpOptions {
   std::vector<std::string> admin_hosts;  ///< names, beside IP addresses and localhost, that the
                                          ///< admin listener may be asked for
   std::chrono::milliseconds request_timeout{5000};  ///< for a whole request, and for its answer
-  unsigned public_connections = 576;  ///< at a time; more wait until one ends
+  unsigned public_connections = 576;                ///< at a time; more wait until one ends
   unsigned admin_connections = 64;
   BuildInfo build = this_build();
 };
 
-/// The two HTTP listeners (docs/http.md). Each has a thread of its own that serves all its connections
-/// by their readiness, so that slow peers keep nobody out; neither serves files. The threads inherit the
-/// signal mask of the thread that calls start().
+/// The two HTTP listeners (docs/http.md). Each has a thread of its own that serves all its
+/// connections by their readiness, so that slow peers keep nobody out; neither serves files. The
+/// threads inherit the signal mask of the thread that calls start().
 class HttpServer {
  public:
   /// Listens and serves from now on. `clock` must outlive the server. Fails with

@@ -75,8 +75,7 @@ base::Result<ListenAddress> parse_listen_address(std::string_view text, std::str
 
 base::UniqueFd listen_on(const ListenAddress& address) {
   const auto [storage, length] = socket_address(address);
-  base::UniqueFd socket(
-      ::socket(storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  base::UniqueFd socket(::socket(storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!socket) return {};
   // Without the first a port in TIME_WAIT would look busy.
   const int on = 1, off = 0;

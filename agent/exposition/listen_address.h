@@ -24,8 +24,8 @@ struct ListenAddress {
 /// in the sentence of the error, which is of ErrorKind::usage.
 base::Result<ListenAddress> parse_listen_address(std::string_view text, std::string_view flag);
 
-/// A socket that listens there, for IPv4 peers too when it is [::]. None when the kernel refuses: errno
-/// says why.
+/// A socket that listens there, for IPv4 peers too when it is [::]. None when the kernel refuses:
+/// errno says why.
 base::UniqueFd listen_on(const ListenAddress& address);
 
 /// The port of a listening socket; 0 when that cannot be told.

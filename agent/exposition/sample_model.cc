@@ -43,6 +43,9 @@ void settle_family(Family& family) {
   for (std::size_t i = 1; i < series.size(); ++i) {
     if (series[kept].labels == series[i].labels) {
       merge(family.info->type, series[kept].value, series[i].value);
+      // Both were empty then.
+      series[kept].created_seconds =
+          std::min(series[kept].created_seconds, series[i].created_seconds);
     } else if (++kept != i) {
       series[kept] = std::move(series[i]);
     }
@@ -60,10 +63,13 @@ SampleModel::SampleModel() {
 
 void SampleModel::add(Metric metric, const loops::LoopLabels& service,
                       std::initializer_list<std::string_view> values, SampleValue value,
-                      std::vector<Exemplar> exemplars) {
+                      double created_seconds, std::vector<Exemplar> exemplars) {
   Family& family = families_[static_cast<std::size_t>(metric)];
   const auto names = service_label_names();
-  Series series{.labels = {}, .value = std::move(value), .exemplars = std::move(exemplars)};
+  Series series{.labels = {},
+                .value = std::move(value),
+                .exemplars = std::move(exemplars),
+                .created_seconds = created_seconds};
   series.labels.reserve(names.size() + values.size());
   append_label(series.labels, names[0], service.process);
   append_label(series.labels, names[1], service.runtime);
@@ -75,9 +81,10 @@ void SampleModel::add(Metric metric, const loops::LoopLabels& service,
 }
 
 void SampleModel::add(Metric metric, std::initializer_list<std::string_view> values,
-                      SampleValue value) {
+                      SampleValue value, double created_seconds) {
   Family& family = families_[static_cast<std::size_t>(metric)];
-  Series series{.labels = {}, .value = std::move(value), .exemplars = {}};
+  Series series{
+      .labels = {}, .value = std::move(value), .exemplars = {}, .created_seconds = created_seconds};
   append_own_labels(series.labels, *family.info, values);
   family.series.push_back(std::move(series));
 }

@@ -39,6 +39,7 @@ struct Series {
   std::vector<Label> labels;
   SampleValue value;
   std::vector<Exemplar> exemplars;  ///< of a histogram, at most one a bucket
+  double created_seconds = 0;       ///< since the epoch: when it was still empty; 0: not known
 };
 
 /// All series of one metric.
@@ -57,9 +58,10 @@ class SampleModel {
   /// catalogue's order. Empty values are left out, for Prometheus holds that to be the same.
   void add(Metric metric, const loops::LoopLabels& service,
            std::initializer_list<std::string_view> values, SampleValue value,
-           std::vector<Exemplar> exemplars = {});
+           double created_seconds = 0, std::vector<Exemplar> exemplars = {});
   /// Adds a series of Scope::agent.
-  void add(Metric metric, std::initializer_list<std::string_view> values, SampleValue value);
+  void add(Metric metric, std::initializer_list<std::string_view> values, SampleValue value,
+           double created_seconds = 0);
 
   /// Sorts each family's series by labels and merges those whose labels are equal (names of a
   /// target may become equal when invalid bytes are replaced): counters and histograms are added

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <map>
+#include <utility>
 #include <vector>
 
 #include "exposition/text_format.h"
@@ -18,11 +19,16 @@ using stalls::ServiceSnapshot;
 double seconds(uint64_t ns) { return static_cast<double>(ns) / 1e9; }
 double plain(uint64_t count) { return static_cast<double>(count); }
 
+/// Seconds since the epoch of a time of creation; 0 when that is not known.
+double wall_seconds(uint64_t created_ns, uint64_t wall_offset_ns) {
+  return created_ns == 0 ? 0 : seconds(created_ns + wall_offset_ns);
+}
+
 void add_by_cause(SampleModel& model, Metric metric, const ServiceSnapshot& service,
-                  const ByCause& values, double (*unit)(uint64_t)) {
+                  const ByCause& values, double (*unit)(uint64_t), double created) {
   for (std::size_t i = 0; i < stalls::kCauseCount; ++i) {
     const auto cause = static_cast<Cause>(i);
-    model.add(metric, service.labels, {stalls::cause_name(cause)}, unit(values[i]));
+    model.add(metric, service.labels, {stalls::cause_name(cause)}, unit(values[i]), created);
   }
 }
 
@@ -45,42 +51,50 @@ Exemplars exemplars_of(const stalls::Snapshot& snapshot) {
   return exemplars;
 }
 
-void add_account(SampleModel& model, const ServiceSnapshot& service, const Exemplars& exemplars) {
+void add_account(SampleModel& model, const ServiceSnapshot& service, const Exemplars& exemplars,
+                 uint64_t wall_offset_ns) {
   const auto& labels = service.labels;
   const auto own = exemplars.find(labels);
-  model.add(Metric::turn_seconds, labels, {}, service.turns,
+  const double created = wall_seconds(service.created_ns, wall_offset_ns);
+  const auto add = [&](Metric metric, double value) {
+    model.add(metric, labels, {}, value, created);
+  };
+  model.add(Metric::turn_seconds, labels, {}, service.turns, created,
             own == exemplars.end() ? std::vector<Exemplar>() : own->second);
-  model.add(Metric::timer_lag, labels, {}, service.timer_lag);
-  add_by_cause(model, Metric::busy_seconds, service, service.busy_ns, seconds);
-  model.add(Metric::idle_seconds, labels, {}, seconds(service.idle_ns));
-  add_by_cause(model, Metric::stalls, service, service.stalls, plain);
-  add_by_cause(model, Metric::stall_seconds, service, service.stall_ns, seconds);
-  model.add(Metric::startup_seconds, labels, {}, seconds(service.startup_ns));
-  model.add(Metric::ready_events, labels, {}, plain(service.ready_events));
-  model.add(Metric::delayed_events, labels, {}, plain(service.delayed_events));
+  model.add(Metric::timer_lag, labels, {}, service.timer_lag, created);
+  add_by_cause(model, Metric::busy_seconds, service, service.busy_ns, seconds, created);
+  add(Metric::idle_seconds, seconds(service.idle_ns));
+  add_by_cause(model, Metric::stalls, service, service.stalls, plain, created);
+  add_by_cause(model, Metric::stall_seconds, service, service.stall_ns, seconds, created);
+  add(Metric::startup_seconds, seconds(service.startup_ns));
+  add(Metric::ready_events, plain(service.ready_events));
+  add(Metric::delayed_events, plain(service.delayed_events));
   for (const stalls::SyscallSeries& series : service.syscalls) {
-    model.add(Metric::syscall_blocked_seconds, labels, {series.syscall},
-              seconds(series.blocked_ns));
+    model.add(Metric::syscall_blocked_seconds, labels, {series.syscall}, seconds(series.blocked_ns),
+              created);
   }
 }
 
-void add_functions(SampleModel& model, const ServiceSnapshot& service) {
+void add_functions(SampleModel& model, const ServiceSnapshot& service, uint64_t wall_offset_ns) {
   for (const stalls::FunctionSeries& series : service.functions) {
+    const double created = wall_seconds(series.created_ns, wall_offset_ns);
     const std::string_view cause = stalls::cause_name(series.cause);
-    model.add(Metric::blocking_seconds, service.labels, {series.function, series.file, cause},
-              series.holds);
-    model.add(Metric::function_busy_seconds, service.labels, {series.function, series.file, cause},
-              seconds(series.busy_ns));
-    model.add(Metric::function_harm, service.labels, {series.function, series.file, cause},
-              seconds(series.harm_ns));
+    const auto add = [&](Metric metric, SampleValue value) {
+      model.add(metric, service.labels, {series.function, series.file, cause}, std::move(value),
+                created);
+    };
+    add(Metric::blocking_seconds, series.holds);
+    add(Metric::function_busy_seconds, seconds(series.busy_ns));
+    add(Metric::function_harm, seconds(series.harm_ns));
   }
   for (const stalls::DeathSeries& series : service.deaths) {
     model.add(Metric::killed_in_stall, service.labels, {series.function, series.file},
-              plain(series.count));
+              plain(series.count), wall_seconds(series.created_ns, wall_offset_ns));
   }
   for (const stalls::EntrySeries& series : service.entries) {
     model.add(Metric::entry_busy_seconds, service.labels,
-              {series.entry, stalls::cause_name(series.cause)}, seconds(series.busy_ns));
+              {series.entry, stalls::cause_name(series.cause)}, seconds(series.busy_ns),
+              wall_seconds(series.created_ns, wall_offset_ns));
   }
 }
 
@@ -95,38 +109,39 @@ void add_gauges(SampleModel& model, const ServiceSnapshot& service, uint64_t sna
             seconds(oldest_turn_age_ns(service, snapshot_ns, present)));
 }
 
-void add_health(SampleModel& model, const AgentHealth& health) {
+/// `created`: when the agent was started, or 0.
+void add_health(SampleModel& model, const AgentHealth& health, double created) {
   for (const auto& hook : health.hooks) model.add(Metric::hook_info, {hook.hook, hook.mode}, 1.0);
   for (const auto& target : health.targets) {
     model.add(Metric::targets, {target.runtime, target.state}, plain(target.count));
   }
   for (const auto& lost : health.events_lost) {
-    model.add(Metric::events_lost, {lost.reason}, plain(lost.count));
+    model.add(Metric::events_lost, {lost.reason}, plain(lost.count), created);
   }
   for (const auto& error : health.stack_errors) {
-    model.add(Metric::stack_errors, {error.runtime, error.reason}, plain(error.count));
+    model.add(Metric::stack_errors, {error.runtime, error.reason}, plain(error.count), created);
   }
   for (const auto& program : health.programs) {
-    model.add(Metric::program_runs, {program.program}, plain(program.runs));
-    model.add(Metric::program_seconds, {program.program}, program.seconds);
+    model.add(Metric::program_runs, {program.program}, plain(program.runs), created);
+    model.add(Metric::program_seconds, {program.program}, program.seconds, created);
   }
   if (health.account_error_ratio) {
     model.add(Metric::account_error_ratio, {}, *health.account_error_ratio);
   }
-  model.add(Metric::canary_reported, {}, plain(health.canary.reported));
-  model.add(Metric::canary_missed, {}, plain(health.canary.missed));
+  model.add(Metric::canary_reported, {}, plain(health.canary.reported), created);
+  model.add(Metric::canary_missed, {}, plain(health.canary.missed), created);
   model.add(Metric::overhead_cores, {}, health.budget.used);
   model.add(Metric::overhead_budget_cores, {}, health.budget.allowed);
   for (const std::string_view level : stalls::kDetailNames) {
     model.add(Metric::detail, {level},
               level == stalls::detail_name(health.budget.detail) ? 1.0 : 0.0);
   }
-  model.add(Metric::series_folded, {}, plain(health.series_folded));
-  model.add(Metric::stall_records_suppressed, {}, plain(health.stall_records_suppressed));
+  model.add(Metric::series_folded, {}, plain(health.series_folded), created);
+  model.add(Metric::stall_records_suppressed, {}, plain(health.stall_records_suppressed), created);
 }
 
 void add_process(SampleModel& model, const ProcessStats& process) {
-  model.add(Metric::process_cpu_seconds, {}, process.cpu_seconds);
+  model.add(Metric::process_cpu_seconds, {}, process.cpu_seconds, process.start_time_seconds);
   model.add(Metric::process_open_fds, {}, plain(process.open_fds));
   if (process.max_fds) model.add(Metric::process_max_fds, {}, plain(*process.max_fds));
   model.add(Metric::process_virtual_memory, {}, plain(process.virtual_bytes));
@@ -140,12 +155,12 @@ SampleModel snapshot_samples(const stalls::Snapshot& snapshot, const ScrapeConte
   SampleModel model;
   const Exemplars exemplars = exemplars_of(snapshot);
   for (const ServiceSnapshot& service : snapshot.services) {
-    add_account(model, service, exemplars);
-    add_functions(model, service);
+    add_account(model, service, exemplars, snapshot.wall_offset_ns);
+    add_functions(model, service, snapshot.wall_offset_ns);
     add_gauges(model, service, snapshot.monotonic_ns, context.present);
   }
   model.add(Metric::build_info, {context.build.version, context.build.revision}, 1.0);
-  add_health(model, snapshot.health);
+  add_health(model, snapshot.health, context.process ? context.process->start_time_seconds : 0);
   if (context.process) add_process(model, *context.process);
   model.settle();
   return model;

@@ -75,6 +75,7 @@ class Writer {
       } else {
         add_line(family.info->name, {}, labels, std::get<double>(series.value));
       }
+      if (family.info->type != MetricType::gauge) add_created(*family.info, labels, series);
     }
   }
 
@@ -141,6 +142,12 @@ class Writer {
     }
     add_line(name, "_sum", labels, static_cast<double>(histogram.sum_ns) / 1e9);
     add_line(name, "_count", labels, static_cast<double>(cumulative));
+  }
+
+  void add_created(const MetricInfo& info, std::string_view labels, const Series& series) {
+    if (!is_open_metrics() || series.created_seconds == 0) return;
+    begin_line(family_name(info), "_created", labels);
+    fmt::format_to(std::back_inserter(out_), "{:.3f}\n", series.created_seconds);
   }
 
   void add_exemplar(const std::vector<Exemplar>& exemplars, std::size_t bucket) {

@@ -87,6 +87,12 @@ void Loop::add_tick(const probes::EventOrigin& origin, const probes::Ticked& tic
   add(origin, std::move(sample));
 }
 
+SeenStackPtr Loop::seen_before(uint64_t turn_number, uint64_t since_ns) const {
+  const bool is_read = account_.birth_ns != 0;
+  const bool is_older = !is_read || since_ns <= account_.birth_ns;
+  return is_older && seen_turn_number_ == turn_number ? seen_in_turn_ : nullptr;
+}
+
 void Loop::see_in_turn(uint64_t turn_number, SeenStackPtr seen) {
   seen_turn_number_ = turn_number;
   seen_in_turn_ = std::move(seen);

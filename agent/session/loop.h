@@ -80,6 +80,10 @@ class Loop {
   const SeenStackPtr& seen_in_turn() const { return seen_in_turn_; }
   uint64_t seen_turn_number() const { return seen_turn_number_; }
   void see_in_turn(uint64_t turn_number, SeenStackPtr seen);
+  /// Where it was seen in a wait that began at `since_ns`, when that wait is older than the loop's
+  /// account: the kernel has no stack of it, but it was looked at. Null else: another wait's stack
+  /// would be a wrong name.
+  SeenStackPtr seen_before(uint64_t turn_number, uint64_t since_ns) const;
   /// Where it left the CPU at `since_ns`; not for a wait on the GIL, which is another thread's.
   void see_open_span(uint64_t since_ns, SeenStackPtr seen);
   uint64_t open_span_since_ns() const { return open_span_since_ns_; }

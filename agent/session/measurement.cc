@@ -62,6 +62,7 @@ Measurement::Measurement(const config::Config& config, Outside& outside)
       stacks_(outside),
       services_(limits(config), config.max_function_series),
       generations_(outside.slot_count(), 0),
+      wall_offset_ns_(outside.wall_ns() - outside.monotonic_ns()),
       first_record_(outside.first_record()) {
   // Not asked for again: a recording may give another answer.
   for (std::size_t slot = generations_.size(); slot > 0; --slot) {
@@ -377,7 +378,7 @@ Loop* Measurement::open_loop_in(uint32_t slot, const probes::WaitIdentity& wait,
   loops::LoopLabels labels = target->labels;
   labels.runtime = std::string(loops::runtime_name(kind));
   auto loop = std::make_unique<Loop>(wait, slot, generations_[slot], target, labels,
-                                     services_.service(labels));
+                                     services_.service(labels, outside_.monotonic_ns()));
   return (loops_[slot] = std::move(loop)).get();
 }
 
@@ -511,10 +512,9 @@ void Measurement::on(const probes::EventOrigin& origin, const probes::BlockEnded
   SeenStackPtr seen = loop->take_holder();
   if (block.cause != stalls::Cause::gil) {
     stacks::RawStack raw = block.stack;
-    // A wait that is older than the agent has no stack from the kernel, but it was looked at.
-    const bool is_older = raw.frames.empty() && loop->seen_in_turn() &&
-                          loop->seen_turn_number() == origin.turn_number;
-    seen = is_older ? loop->seen_in_turn() : stacks_.intern(origin.pid, std::move(raw), now_ns);
+    const SeenStackPtr older =
+        raw.frames.empty() ? loop->seen_before(origin.turn_number, block.start_ns) : nullptr;
+    seen = older ? older : stacks_.intern(origin.pid, std::move(raw), now_ns);
   } else if (!seen) {
     // A wait for the GIL is blamed on its holder, or on nobody.
     seen = stacks_.intern(origin.pid, {}, now_ns);
@@ -705,9 +705,8 @@ void Measurement::look_into_turns(uint64_t now_ns) {
     const bool is_gil = span->cause == stalls::Cause::gil;
     const bool is_bare = span->stack.frames.empty();
     SeenStackPtr seen =
-        is_bare && loop->seen_turn_number() == span->turn_number && loop->seen_in_turn()
-            ? loop->seen_in_turn()  // older than the agent, but it was looked at
-            : stacks_.intern(loop->pid(), std::move(span->stack), now_ns);
+        is_bare ? loop->seen_before(span->turn_number, span->since_ns) : SeenStackPtr();
+    if (!seen) seen = stacks_.intern(loop->pid(), std::move(span->stack), now_ns);
     if (!is_bare) loop->see_in_turn(span->turn_number, seen);
     loop->see_open_span(span->since_ns, is_gil ? nullptr : std::move(seen));
   }
@@ -808,6 +807,7 @@ stalls::AgentHealth Measurement::health() const {
   health.account_error_ratio = account_error_ratio_;
   health.canary = canary_book_.counts();
   health.budget = budget_;
+  health.function_series = services_.function_series();
   health.series_folded = services_.series_folded();
   health.stall_records_suppressed = outside_.suppressed_records();
   return health;
@@ -817,6 +817,7 @@ stalls::Snapshot Measurement::snapshot() const {
   stalls::Snapshot snapshot;
   snapshot.monotonic_ns = outside_.monotonic_ns();
   snapshot.wall_ns = outside_.wall_ns();
+  snapshot.wall_offset_ns = wall_offset_ns_;
   std::map<const stalls::Service*, std::size_t> places;
   for (const auto& [labels, service] : services_.all()) {
     places[service.get()] = snapshot.services.size();

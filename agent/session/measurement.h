@@ -132,6 +132,7 @@ class Measurement {
   std::unordered_map<uint32_t, std::unique_ptr<Loop>> loops_;  // by slot
   std::vector<uint32_t> free_slots_;
   std::vector<uint32_t> generations_;    // of each slot
+  const uint64_t wall_offset_ns_;        // see stalls::Snapshot
   std::map<uint32_t, uint32_t> spares_;  // slots given away for loops to come, with generations
   std::deque<std::shared_ptr<const stalls::StallRecord>> records_;        // newest first
   std::map<std::pair<std::string, std::string>, uint64_t> frame_errors_;  // runtime, reason

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "session/stack_cache.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace loopstall::session {
 namespace {
 
 constexpr std::size_t kMaxStacksPerProcess = 4'096;
+// With their names, some 5 KB each.
+constexpr std::size_t kMaxStacks = 16'384;
 constexpr uint64_t kDeadlineNs = 3'000'000'000;
 
 }  // namespace
@@ -22,6 +25,21 @@ std::size_t StackCache::Hash::operator()(const stacks::RawStack& stack) const {
   return static_cast<std::size_t>(hash);
 }
 
+void StackCache::clear(OfProcess& of_process) {
+  count_ -= of_process.size();
+  of_process.clear();
+}
+
+/// What is in use is held by its users.
+void StackCache::make_room(OfProcess& of_process) {
+  if (of_process.size() >= kMaxStacksPerProcess) clear(of_process);
+  if (count_ < kMaxStacks) return;
+  const auto largest = std::max_element(
+      processes_.begin(), processes_.end(),
+      [](const auto& a, const auto& b) { return a.second.size() < b.second.size(); });
+  clear(largest->second);
+}
+
 SeenStackPtr StackCache::intern(uint32_t pid, stacks::RawStack&& raw, uint64_t now_ns) {
   static const auto unknown = [] {
     auto seen = std::make_shared<SeenStack>();
@@ -32,14 +50,14 @@ SeenStackPtr StackCache::intern(uint32_t pid, stacks::RawStack&& raw, uint64_t n
   OfProcess& of_process = processes_[pid];
   const auto found = of_process.find(raw);
   if (found != of_process.end()) return found->second;
-  // What is in use is held by its users.
-  if (of_process.size() >= kMaxStacksPerProcess) of_process.clear();
+  make_room(of_process);
   auto seen = std::make_shared<SeenStack>();
   seen->asked_ns = now_ns;
   const uint64_t id = next_id_++;
   if (requests_.resolve(pid, id, raw)) {
     asked_[id] = seen;
     of_process.emplace(std::move(raw), seen);
+    ++count_;
   } else {
     seen->known = stalls::reserved_stack(stacks::kUnknown);
   }
@@ -66,6 +84,11 @@ uint64_t StackCache::expire(uint64_t now_ns) {
   return expired;
 }
 
-void StackCache::forget(uint32_t pid) { processes_.erase(pid); }
+void StackCache::forget(uint32_t pid) {
+  const auto of_process = processes_.find(pid);
+  if (of_process == processes_.end()) return;
+  clear(of_process->second);
+  processes_.erase(of_process);
+}
 
 }  // namespace loopstall::session

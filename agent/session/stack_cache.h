@@ -21,7 +21,8 @@ struct SeenStack {
 };
 using SeenStackPtr = std::shared_ptr<const SeenStack>;
 
-/// Asks for each distinct stack of a process once. Bounded per process; used by one thread.
+/// Asks for each distinct stack of a process once. Bounded per process and for the node: beyond
+/// that, a process's stacks are forgotten and asked for anew. Used by one thread.
 class StackCache {
  public:
   explicit StackCache(StackRequests& requests) : requests_(requests) {}
@@ -33,12 +34,16 @@ class StackCache {
   /// returns how many.
   uint64_t expire(uint64_t now_ns);
   void forget(uint32_t pid);
+  std::size_t size() const { return count_; }
 
  private:
   struct Hash {
     std::size_t operator()(const stacks::RawStack& stack) const;
   };
   using OfProcess = std::unordered_map<stacks::RawStack, std::shared_ptr<SeenStack>, Hash>;
+
+  void clear(OfProcess& of_process);
+  void make_room(OfProcess& of_process);
 
   using Waiting = std::map<uint64_t, std::shared_ptr<SeenStack>>;
 
@@ -47,6 +52,7 @@ class StackCache {
   Waiting asked_;  // by id, which grows with time
   Waiting late_;   // past the deadline; no more than the resolver's requests
   uint64_t next_id_ = 1;
+  std::size_t count_ = 0;  // of all processes
 };
 
 }  // namespace loopstall::session

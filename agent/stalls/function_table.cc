@@ -74,12 +74,26 @@ bool FunctionTable::admit(const Function& function) {
   return true;
 }
 
-/// Counts it once. A name that finds no place to be remembered in is not counted: better too few
-/// than one at each hold.
+/// By forgetting the least busy of those that were not refused. False when all were.
+bool FunctionTable::make_room_for_a_candidate() {
+  if (candidates_.size() < limits_.candidates) return true;
+  auto least = candidates_.end();
+  for (auto one = candidates_.begin(); one != candidates_.end(); ++one) {
+    if (one->second.refused) continue;
+    if (least == candidates_.end() || one->second.busy_ns < least->second.busy_ns) least = one;
+  }
+  if (least == candidates_.end()) return false;
+  candidates_.erase(least);
+  return true;
+}
+
+/// Counts it once: in a flood of small ones too, which would leave it no place to be remembered in.
+/// When there are only refused ones it is not counted: better too few than one at each hold.
 void FunctionTable::refuse(const Function& function) {
-  const auto candidate = candidates_.find(function);
-  if (candidate == candidates_.end() || candidate->second.refused) return;
-  candidate->second.refused = true;
+  if (!candidates_.contains(function) && !make_room_for_a_candidate()) return;
+  Candidate& candidate = candidates_[function];
+  if (candidate.refused) return;
+  candidate.refused = true;
   ++budget_.folded;
 }
 
@@ -99,19 +113,30 @@ const FunctionTable::Function& FunctionTable::watched_owner_of(const Function& f
   return owner_of(function, deserves);
 }
 
+FunctionTable::Series& FunctionTable::make_series(const Function& function, Cause cause,
+                                                  uint64_t now_ns) {
+  const auto [place, is_new] = series_.try_emplace({function, cause});
+  if (is_new) place->second.created_ns = now_ns;
+  return place->second;
+}
+
 /// That of ~other when the node's budget has no room for one more series of an admitted function.
-FunctionTable::Series& FunctionTable::series(const Function& function, Cause cause) {
-  const auto found = series_.find({function, cause});
-  if (found != series_.end()) return found->second;
-  if (!is_reserved(function)) {
+FunctionTable::Series& FunctionTable::series(const Function& function, Cause cause,
+                                             uint64_t now_ns) {
+  if (!is_reserved(function) && !series_.contains({function, cause})) {
     if (budget_.left == 0) {
       if (folded_.insert({function, cause}).second) ++budget_.folded;
-      return series_[{{std::string(stacks::kOther), ""}, cause}];
+      return make_series({std::string(stacks::kOther), ""}, cause, now_ns);
     }
     --budget_.left;
     ++granted_;
   }
-  return series_[{function, cause}];
+  return make_series(function, cause, now_ns);
+}
+
+uint64_t& FunctionTable::value_of(Counter& counter, uint64_t now_ns) {
+  if (counter.created_ns == 0) counter.created_ns = now_ns;
+  return counter.value;
 }
 
 void FunctionTable::observe_hold(const Hold& hold, std::string advice, uint64_t now_ns) {
@@ -119,7 +144,7 @@ void FunctionTable::observe_hold(const Hold& hold, std::string advice, uint64_t 
   const stacks::Attribution& blamed = hold.stack->attribution;
   const Function function = function_of(hold);
   const Function& owner = watched_owner_of(function, hold.hold_ns >= limits_.admit_hold_ns, now_ns);
-  series(owner, hold.cause).holds.observe(hold.hold_ns);
+  series(owner, hold.cause, now_ns).holds.observe(hold.hold_ns);
   if (&owner != &function || is_reserved(function)) return;
   // The longest hold explains best; it fades so that a mended call does not stay on show.
   Description& shown = descriptions_[{function, hold.cause}];
@@ -141,18 +166,18 @@ void FunctionTable::observe_turn(const std::vector<Hold>& holds, uint64_t turn_n
 void FunctionTable::observe_harm(const Hold& hold, uint64_t harm_ns, uint64_t now_ns) {
   const Function function = function_of(hold);
   const Function& owner = watched_owner_of(function, hold.hold_ns >= limits_.admit_hold_ns, now_ns);
-  series(owner, hold.cause).harm_ns += harm_ns;
+  series(owner, hold.cause, now_ns).harm_ns += harm_ns;
 }
 
 void FunctionTable::observe_death(const Hold& hold, uint64_t now_ns) {
   const Function function = function_of(hold);
-  ++deaths_[watched_owner_of(function, true, now_ns)];
+  ++value_of(deaths_[watched_owner_of(function, true, now_ns)], now_ns);
 }
 
 void FunctionTable::add_busy(const BusyShare& share, uint64_t now_ns) {
   const Function function{share.owner.function, share.owner.file};
   const bool deserves = !is_admitted(function) && has_earned(function, share.ns, now_ns);
-  series(owner_of(function, deserves), share.cause).busy_ns += share.ns;
+  series(owner_of(function, deserves), share.cause, now_ns).busy_ns += share.ns;
 
   std::string entry = share.owner.entry.empty() ? std::string(stacks::kUnknown) : share.owner.entry;
   if (!is_reserved_name(entry) && !entry_names_.contains(entry)) {
@@ -162,7 +187,7 @@ void FunctionTable::add_busy(const BusyShare& share, uint64_t now_ns) {
       entry = std::string(stacks::kOther);
     }
   }
-  entries_[{entry, share.cause}] += share.ns;
+  value_of(entries_[{entry, share.cause}], now_ns) += share.ns;
 }
 
 /// Of that cause, or, while it had no hold of that cause, of any other: good for where the function
@@ -186,6 +211,7 @@ std::vector<FunctionSeries> FunctionTable::functions() const {
     series.holds = values.holds;
     series.busy_ns = values.busy_ns;
     series.harm_ns = values.harm_ns;
+    series.created_ns = values.created_ns;
     if (const Description* shown = description(key.first, key.second)) {
       series.entry = shown->entry;
       series.line = shown->line;
@@ -215,14 +241,16 @@ std::map<GainTotals::Function, GainTotals::Part> FunctionTable::parts() const {
 std::vector<DeathSeries> FunctionTable::deaths() const {
   std::vector<DeathSeries> all;
   for (const auto& [function, count] : deaths_) {
-    all.push_back({function.first, function.second, count});
+    all.push_back({function.first, function.second, count.value, count.created_ns});
   }
   return all;
 }
 
 std::vector<EntrySeries> FunctionTable::entries() const {
   std::vector<EntrySeries> all;
-  for (const auto& [key, ns] : entries_) all.push_back({key.first, key.second, ns});
+  for (const auto& [key, ns] : entries_) {
+    all.push_back({key.first, key.second, ns.value, ns.created_ns});
+  }
   return all;
 }
 

@@ -67,6 +67,11 @@ class FunctionTable {
     DurationHistogram holds;
     uint64_t busy_ns = 0;
     uint64_t harm_ns = 0;
+    uint64_t created_ns = 0;
+  };
+  struct Counter {
+    uint64_t value = 0;
+    uint64_t created_ns = 0;
   };
   struct Description {
     std::string entry;
@@ -89,7 +94,10 @@ class FunctionTable {
   bool has_earned(const Function& function, uint64_t busy_ns, uint64_t now_ns);
   bool admit(const Function& function);
   void refuse(const Function& function);
-  Series& series(const Function& function, Cause cause);
+  bool make_room_for_a_candidate();
+  Series& series(const Function& function, Cause cause, uint64_t now_ns);
+  Series& make_series(const Function& function, Cause cause, uint64_t now_ns);
+  static uint64_t& value_of(Counter& counter, uint64_t now_ns);
   const Description* description(const Function& function, Cause cause) const;
 
   FunctionLimits limits_;
@@ -99,8 +107,8 @@ class FunctionTable {
   std::map<Function, Candidate> candidates_;
   std::map<std::pair<Function, Cause>, Series> series_;
   std::map<std::pair<Function, Cause>, Description> descriptions_;
-  std::map<std::pair<std::string, Cause>, uint64_t> entries_;
-  std::map<Function, uint64_t> deaths_;
+  std::map<std::pair<std::string, Cause>, Counter> entries_;
+  std::map<Function, Counter> deaths_;
   std::map<Function, MovedByLength> moved_;      // of admitted ones
   std::set<std::pair<Function, Cause>> folded_;  // series of admitted functions without budget
   std::set<std::string> entry_names_;

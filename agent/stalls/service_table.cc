@@ -63,9 +63,9 @@ GainTotals Service::gain_totals() const {
   return totals;
 }
 
-Service& ServiceTable::service(const loops::LoopLabels& labels) {
+Service& ServiceTable::service(const loops::LoopLabels& labels, uint64_t now_ns) {
   auto& slot = services_[labels];
-  if (!slot) slot = std::make_unique<Service>(labels, limits_, budget_);
+  if (!slot) slot = std::make_unique<Service>(labels, limits_, budget_, now_ns);
   return *slot;
 }
 

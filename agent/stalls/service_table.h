@@ -23,9 +23,10 @@ namespace loopstall::stalls {
 /// totals outlive loops and never decrease.
 class Service {
  public:
-  Service(loops::LoopLabels labels, FunctionLimits limits, SeriesBudget& budget)
+  Service(loops::LoopLabels labels, FunctionLimits limits, SeriesBudget& budget, uint64_t now_ns)
       : functions_(limits, budget) {
     totals_.labels = std::move(labels);
+    totals_.created_ns = now_ns;
   }
 
   FunctionTable& functions() { return functions_; }
@@ -56,20 +57,24 @@ class Service {
 /// All services of the node, by label set. References stay valid until expire().
 class ServiceTable {
  public:
-  ServiceTable(FunctionLimits limits, std::size_t max_function_series) : limits_(limits) {
+  ServiceTable(FunctionLimits limits, std::size_t max_function_series)
+      : limits_(limits), max_series_(max_function_series) {
     budget_.left = max_function_series;
   }
 
-  Service& service(const loops::LoopLabels& labels);
+  /// It is made where there is none yet.
+  Service& service(const loops::LoopLabels& labels, uint64_t now_ns);
   const std::map<loops::LoopLabels, std::unique_ptr<Service>>& all() const { return services_; }
   /// Ends the series of services that have had no loop for the grace period, and of the longest
   /// unused ones beyond a bound: a node may run scripts of ever new names. `in_use` has the
   /// services with loops.
   void expire(const std::set<const Service*>& in_use, uint64_t now_ns);
   uint64_t series_folded() const { return budget_.folded; }
+  SeriesUse function_series() const { return {max_series_ - budget_.left, max_series_}; }
 
  private:
   FunctionLimits limits_;
+  const std::size_t max_series_;
   SeriesBudget budget_;
   std::map<loops::LoopLabels, std::unique_ptr<Service>> services_;
 };

@@ -17,6 +17,9 @@
 
 namespace loopstall::stalls {
 
+/// In all series below, `created_ns` is when they were made, still empty: CLOCK_MONOTONIC; 0: not
+/// known.
+
 /// One function's counters within one service. `function` may be a reserved name (~framework,
 /// ~unknown, ~unsampled, ~other, ~generated, ~machine); `file` is empty then.
 struct FunctionSeries {
@@ -30,12 +33,14 @@ struct FunctionSeries {
   int line = 0;             ///< the line last seen
   std::string leaf;
   std::string advice;
+  uint64_t created_ns = 0;
 };
 
 struct EntrySeries {
   std::string entry;
   Cause cause = Cause::other;
   uint64_t busy_ns = 0;
+  uint64_t created_ns = 0;
 };
 
 /// Processes that ended inside a stall of which the function had the longest part.
@@ -43,6 +48,7 @@ struct DeathSeries {
   std::string function;
   std::string file;
   uint64_t count = 0;
+  uint64_t created_ns = 0;
 };
 
 struct SyscallSeries {
@@ -71,6 +77,7 @@ struct PoolThreads {
 /// All loops that share one label set. Totals never decrease while the service is listed.
 struct ServiceSnapshot {
   loops::LoopLabels labels;
+  uint64_t created_ns = 0;  ///< also of its series by system call
   DurationHistogram turns;
   TimeByLength turn_time_ns{};
   DurationHistogram timer_lag;
@@ -127,6 +134,12 @@ struct CanaryCounts {
   uint64_t missed = 0;  ///< its stalls that were not reported, or not rightly
 };
 
+/// Of the node's budget of function series: --max-function-series.
+struct SeriesUse {
+  uint64_t used = 0;
+  uint64_t limit = 0;
+};
+
 /// The agent's own health.
 struct AgentHealth {
   bool ready = false;                  ///< hooks attached and the first scan done
@@ -139,6 +152,7 @@ struct AgentHealth {
   std::optional<double> account_error_ratio;  ///< the worst loop's, of the last audit
   CanaryCounts canary;
   BudgetState budget;
+  SeriesUse function_series;
   uint64_t series_folded = 0;             ///< functions counted in ~other for want of room
   uint64_t stall_records_suppressed = 0;  ///< stalls counted but not logged, over the rate limit
 };
@@ -147,6 +161,9 @@ struct AgentHealth {
 struct Snapshot {
   uint64_t monotonic_ns = 0;  ///< when it was taken
   uint64_t wall_ns = 0;
+  /// What times of creation are shown by: CLOCK_REALTIME less CLOCK_MONOTONIC when the measurement
+  /// began. That of this moment differs with each correction of the clock.
+  uint64_t wall_offset_ns = 0;
   std::vector<ServiceSnapshot> services;
   AgentHealth health;
   std::vector<std::shared_ptr<const StallRecord>> stalls;  ///< newest first, at most 1,000

@@ -4,7 +4,9 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <numeric>
+#include <variant>
 
 #include "observer.h"
 #include "victim.h"
@@ -85,6 +87,15 @@ class Accounts : public testing::TestWithParam<probes::BoundaryHook> {
     return change;
   }
 
+  /// Blocks of that cause that came with a stack.
+  uint64_t stacks_sent(Cause cause) const {
+    return static_cast<uint64_t>(std::count_if(
+        observer_->events.begin(), observer_->events.end(), [&](const probes::Event& event) {
+          const auto* block = std::get_if<probes::BlockEnded>(&event.what);
+          return block != nullptr && block->cause == cause && !block->stack.frames.empty();
+        }));
+  }
+
   std::unique_ptr<Observer> observer_;
 };
 
@@ -106,6 +117,33 @@ TEST_P(Accounts, HoldBesideACompetitorForTheCpu) {
   const LoopAccount change = watch(victim, 1500);
   EXPECT_GT(busy(change, Cause::runqueue), 20'000'000u);
   EXPECT_GT(busy(change, Cause::cpu), 20'000'000u);
+  // It lost its CPU hundreds of times, mostly in turns too young for anybody to ask where.
+  EXPECT_LE(stacks_sent(Cause::runqueue), 20u);
+}
+
+TEST_P(Accounts, HoldAtEachLevelOfDetail) {
+  using stalls::Detail;
+  const Victim victim = start("short_sleeps");
+  ASSERT_TRUE(observer_->until_turns(victim.pid(), 5));
+  for (const Detail detail : {Detail::full, Detail::fewer_stacks, Detail::no_stacks, Detail::turns,
+                              Detail::no_stacks, Detail::full}) {
+    SCOPED_TRACE(stalls::detail_name(detail));
+    ASSERT_TRUE(observer_->probes().set_detail(detail));
+    watch(victim, 100);  // the turn that was under way
+    observer_->events.clear();
+    const LoopAccount change = watch(victim, 400);
+    EXPECT_GT(change.turn_number, 20u);
+    const uint64_t known = busy(change, Cause::sleep) + busy(change, Cause::cpu);
+    if (detail == Detail::turns) {
+      EXPECT_EQ(known, 0u);
+      EXPECT_GT(busy(change, Cause::other), sum(change.busy_ns) / 2);
+    } else {
+      EXPECT_GT(busy(change, Cause::sleep), sum(change.busy_ns) / 10);
+      EXPECT_LT(busy(change, Cause::other), sum(change.busy_ns) / 100);
+    }
+    const bool has_stacks = detail == Detail::full || detail == Detail::fewer_stacks;
+    EXPECT_EQ(stacks_sent(Cause::sleep) > 0, has_stacks);
+  }
 }
 
 TEST_P(Accounts, HoldWhileStoppedAndContinued) {

@@ -86,7 +86,10 @@ def test_names_the_system_call(case, loop_kind, run_of):
     matches = [match for match in matches_of(run_of(case, loop_kind, "broken")) if match.record]
     named = [hold for match in matches for hold in match.record["holds"]
              if hold["function"] == case.function and hold.get("syscall") == case.syscall]
-    assert len(named) >= 0.99 * len(matches)
+    # A call that computes is named by the half dozen ticks that meet a hold, and some of them meet what
+    # lies between two calls: in one or two holds of a hundred those are the majority.
+    share = 0.95 if "cpu" in case.causes else 0.99
+    assert len(named) >= share * len(matches)
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if case.name == "gil"], ids=str)

@@ -132,7 +132,7 @@ class Replay {
   const Scenario& scenario_;
   const loops::LoopLabels labels_{"app.main:app", "uvloop", "", "", ""};
   stalls::ServiceTable services_{{}, 5'000};
-  stalls::Service& service_ = services_.service(labels_);
+  stalls::Service& service_ = services_.service(labels_, 0);
   session::Loop loop_{{100, 100, 1}, 1, 1, nullptr, labels_, service_};
   std::string records_;
   int record_count_ = 0;

@@ -40,9 +40,15 @@ def wait_until(condition, seconds, what):
 
 
 class Prometheus:
-    """Scrapes one target every second and evaluates the rules as often. A context manager."""
+    """Scrapes one target every second and evaluates the rules as often. A context manager.
 
-    def __init__(self, directory, target, rules, honor_labels=True, alertmanager=None):
+    command: the program; features: what it enables beside exemplars; scrape: more of its scrape settings.
+    """
+
+    def __init__(self, directory, target, rules, honor_labels=True, alertmanager=None,
+                 command=("prometheus",), features=(), scrape=None):
+        self._command = command
+        self._features = ["exemplar-storage", *features]
         self._directory = directory
         self.port = free_port()
         configuration = {
@@ -53,6 +59,7 @@ class Prometheus:
                     "job_name": "loopstall",
                     "honor_labels": honor_labels,
                     "static_configs": [{"targets": [target]}],
+                    **(scrape or {}),
                 }
             ],
         }
@@ -65,12 +72,12 @@ class Prometheus:
         self._log = open(self._directory / "prometheus.log", "w+")
         self._process = subprocess.Popen(
             [
-                "prometheus",
+                *self._command,
                 f"--config.file={self._directory}/prometheus.yaml",
                 f"--storage.tsdb.path={self._directory}/data",
                 f"--web.listen-address=127.0.0.1:{self.port}",
                 "--log.level=warn",
-                "--enable-feature=exemplar-storage",
+                f"--enable-feature={','.join(self._features)}",
             ],
             stdout=self._log,
             stderr=subprocess.STDOUT,

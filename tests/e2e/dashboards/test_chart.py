@@ -139,7 +139,7 @@ def test_default_has_what_every_cluster_knows(template):
 
 def test_all_on(template):
     assert kinds(template(ALL_ON)) == [
-        "ConfigMap",
+        *["ConfigMap"] * len(paths.DASHBOARDS),
         "DaemonSet",
         "NetworkPolicy",
         "PodMonitor",

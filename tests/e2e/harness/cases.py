@@ -17,7 +17,8 @@ class Case:
     syscall: str = ""     # the system call that the record must name
     needs: tuple = ()     # options of the victim: log_server, byte_peer, dsn, file
     throttled: bool = False  # runs in the cgroup whose disk is slow
-    sleeps: bool = True   # leaves the CPU to others, so victims can run at once
+    sleeps: bool = True   # leaves the CPU to others, so both its loops can run at once
+    rests: bool = False   # makes one long wait each time: it can run beside all others that do
     holds: int = 100
     mended_rounds: int = 30
 
@@ -28,12 +29,13 @@ class Case:
 CASES = [
     #    script          case              blamed              entry            cause
     Case("network.py",   "requests_get",   "save_log",         "upload",        ("network",),
-         needs=("log_server",)),
+         needs=("log_server",), rests=True),
     Case("network.py",   "psycopg2_query", "count_orders",     "report",        ("network",),
-         needs=("dsn",)),
+         needs=("dsn",), rests=True),
     Case("network.py",   "short_recvs",    "read_replies",     "poll_device",   ("network",),
          needs=("byte_peer",), holds=50),
-    Case("waits.py",     "retry_sleep",    "back_off",         "checkout",      ("sleep",)),
+    Case("waits.py",     "retry_sleep",    "back_off",         "checkout",      ("sleep",),
+         rests=True),
     Case("waits.py",     "short_sleeps",   "poll_status",      "wait_for_job",  ("sleep",),
          holds=60),
     Case("compute.py",   "pillow",         "compress_image",   "upload",        ("cpu",),
@@ -54,7 +56,8 @@ CASES = [
          ("process", "pipe")),
     Case("threads.py",   "gil",            "crunch",           "",              ("gil",),
          sleeps=False),
-    Case("threads.py",   "lock",           "read_cache",       "get_item",      ("lock",)),
+    Case("threads.py",   "lock",           "read_cache",       "get_item",      ("lock",),
+         rests=True),
 ]
 
 # Two functions in turn: its holds have two names, and test_shares.py looks at the shares.

@@ -6,6 +6,7 @@ import dataclasses
 import time
 
 from . import waiting
+from .cases import CASES
 from .metrics import Change
 from .resources import MEGABYTE, write_file
 from .schedstat import ran_and_waited_ns
@@ -13,7 +14,7 @@ from .victims import Victim
 
 LOOPS = ("asyncio", "uvloop")
 HOLD_NS = 20_000_000  # the issue's "hold of 20 ms or more", and the agents' threshold
-FILE_BYTES = {"cold_read": 8, "fsync": 1, "cold_mmap": 8, "warm_read": 960}
+FILE_MEGABYTES = {"cold_read": 3, "fsync": 1, "cold_mmap": 3, "warm_read": 960}
 
 
 @dataclasses.dataclass
@@ -52,7 +53,7 @@ def options_of(case, peers, dsn, scratch):
         if need == "dsn":
             options[need] = dsn()
         elif need == "file":
-            options[need] = write_file(scratch() / case.name, FILE_BYTES[case.name] * MEGABYTE)
+            options[need] = write_file(scratch() / case.name, FILE_MEGABYTES[case.name] * MEGABYTE)
         else:
             options[need] = peers()[need]
     return options
@@ -109,10 +110,10 @@ def run_at_once(starts, form, options, agent=None, cgroup=None, heartbeat=False,
 
 class Once:
     """Runs each case once in each form, at the first question for it. Cases that sleep leave the
-    CPU to others: they run under both loops at once."""
+    CPU to others: they run under both loops at once, and those that rest all together."""
 
     def __init__(self, request, agent=None, **how):
-        """request: asked for the fixtures of what the cases need; how: of run_together."""
+        """request: asked for the fixtures of what the cases need; how: of run_at_once."""
         self._request = request
         self._agent = agent
         self._how = how
@@ -120,14 +121,17 @@ class Once:
 
     def __call__(self, case, loop, form):
         if (case, loop, form) not in self._runs:
-            for ran, run in self._run(case, LOOPS if case.sleeps else (loop,), form).items():
-                self._runs[case, ran, form] = run
+            for ran, run in self._run(case, loop, form).items():
+                self._runs[*ran, form] = run
         return self._runs[case, loop, form]
 
-    def _run(self, case, loops, form):
-        options = options_of(case, *(self._fixture(name) for name in ("peers", "dsn", "scratch")))
+    def _run(self, case, loop, form):
+        cases = [one for one in CASES if one.rests] if case.rests else [case]
+        starts = [(one, ran) for one in cases for ran in (LOOPS if one.sleeps else (loop,))]
+        options = {one: options_of(one, *(self._fixture(name) for name in ("peers", "dsn", "scratch")))
+                   for one in cases}
         cgroup = self._fixture("slow_disk")() if case.throttled else None
-        return run_together(case, loops, form, options, self._agent, cgroup=cgroup, **self._how)
+        return run_at_once(starts, form, options, self._agent, cgroup=cgroup, **self._how)
 
     def _fixture(self, name):
         return lambda: self._request.getfixturevalue(name)

@@ -171,10 +171,14 @@ class FixtureSource final : public stalls::SnapshotSource {
         .ready = true,
         .hooks = {{"turn_boundary", "tracepoint"}, {"tick", "perf_event_cpu_clock"}},
         .events_lost = {{"ring_full", 0}},
-        .stack_errors = {{"cpython", "unreadable", 4}}};
+        .stack_errors = {{"cpython", "unreadable", 4}},
+        .budget = {.used = 0.004, .allowed = 0.015},
+        .function_series = {.used = 40, .limit = 5000}};
     if (scene_ == "empty") return snapshot;
     snapshot->services = {calm_service()};
     if (scene_ == "calm") return snapshot;
+    snapshot->health.budget = {0.012, 0.015, stalls::Detail::fewer_stacks};
+    snapshot->health.series_folded = 7;
     const auto ocr = ocr_service(snapshot->monotonic_ns);
     const auto hostile = hostile_service(snapshot->monotonic_ns);
     snapshot->services.push_back(hostile);

@@ -152,6 +152,15 @@ def test_opened_stall_stays_open_over_refreshes(page):
     assert "one coroutine in all 7 samples" in text_of(browser, "details.stall")
 
 
+def test_says_what_the_agent_leaves_out(page):
+    browser, fixture = page
+    browser.show(fixture.url, *SIZES["wide"])
+    agent = text_of(browser, "#agent")
+    assert "takes one stack of eight, to keep its budget; it costs 1.2 % of a core, of 1.5 %" in agent
+    assert "functions use 40 of 5000 series; 7 functions had no room" in agent
+    assert browser.evaluate("document.querySelectorAll('#agent .loss').length") >= 2
+
+
 def test_says_when_the_agent_is_gone_and_keeps_what_it_knew(page):
     browser, fixture = page
     browser.show(fixture.url, *SIZES["wide"])

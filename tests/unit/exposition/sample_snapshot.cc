@@ -41,6 +41,7 @@ stacks::Stack upload_stack() {
 stalls::ServiceSnapshot upload_service() {
   stalls::ServiceSnapshot service;
   service.labels = {.process = "app.main:app", .runtime = "uvloop"};
+  service.created_ns = kTakenNs - 60'000'000'000;
   service.turns = histogram({1, 3, 120, 130, 40'000});
   service.timer_lag = histogram({1, 30});
   service.busy_ns[stalls::index(Cause::cpu)] = 1'250'000'000;
@@ -58,7 +59,8 @@ stalls::ServiceSnapshot upload_service() {
        .entry = "upload",
        .line = 12,
        .leaf = "recv_into",
-       .advice = "requests.get waits for the network: use httpx.AsyncClient or aiohttp."},
+       .advice = "requests.get waits for the network: use httpx.AsyncClient or aiohttp.",
+       .created_ns = kTakenNs - 20'250'000'000},
       {.function = "~framework",
        .file = "",
        .cause = Cause::cpu,
@@ -121,6 +123,8 @@ stalls::AgentHealth health() {
           .programs = {{"on_switch", 2048, 0.25}},
           .account_error_ratio = 0.00125,
           .canary = {.reported = 3, .missed = 1},
+          .budget = {.used = 0.012, .allowed = 0.015, .detail = stalls::Detail::fewer_stacks},
+          .function_series = {.used = 40, .limit = 5000},
           .series_folded = 7,
           .stall_records_suppressed = 5};
 }
@@ -171,6 +175,7 @@ stalls::Snapshot sample_snapshot() {
   stalls::Snapshot snapshot;
   snapshot.monotonic_ns = kTakenNs;
   snapshot.wall_ns = kTakenWallNs;
+  snapshot.wall_offset_ns = kTakenWallNs - kTakenNs;
   snapshot.services = {upload_service(), hostile_service()};
   snapshot.health = health();
   snapshot.stalls = {std::make_shared<const stalls::StallRecord>(hostile_stall()),

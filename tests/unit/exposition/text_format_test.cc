@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "exposition/text_format.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -62,7 +63,9 @@ std::vector<std::string> samples_in(const std::string& text) {
   std::vector<std::string> samples;
   std::istringstream lines(text);
   for (std::string line; std::getline(lines, line);) {
-    if (!line.starts_with("#")) samples.push_back(line.substr(0, line.find(" # {")));
+    const std::string name = line.substr(0, line.find_first_of("{ "));
+    if (line.starts_with("#") || name.ends_with("_created")) continue;
+    samples.push_back(line.substr(0, line.find(" # {")));
   }
   return samples;
 }
@@ -75,6 +78,37 @@ TEST(TextFormat, ExemplarsAreTheNewestStallsOfTheirBuckets) {
   const std::string text = sample_text(TextForm::open_metrics);
   EXPECT_NE(text.find("le=\"0.25\"} 4 # {stall_id=\"k3f9a2\"} "), std::string::npos);
   EXPECT_EQ(sample_text().find("stall_id="), std::string::npos) << "0.0.4 has none";
+}
+
+TEST(TextFormat, CountersAndHistogramsSayWhenTheyWereMade) {
+  const std::string text = sample_text(TextForm::open_metrics);
+  const auto made = [](uint64_t before_ns) {
+    return fmt::format("{:.3f}\n", static_cast<double>(testing::kTakenWallNs - before_ns) / 1e9);
+  };
+  const std::string service = "{process=\"app.main:app\",runtime=\"uvloop\"} ";
+  EXPECT_NE(text.find("loopstall_turn_seconds_created" + service + made(60'000'000'000)),
+            std::string::npos);
+  EXPECT_NE(text.find("loopstall_idle_seconds_created" + service + made(60'000'000'000)),
+            std::string::npos);
+  EXPECT_NE(text.find("loopstall_blocking_seconds_created{process=\"app.main:app\","
+                      "runtime=\"uvloop\",function=\"save_log\",file=\"app/log.py\","
+                      "cause=\"network\"} " +
+                      made(20'250'000'000)),
+            std::string::npos);
+  EXPECT_EQ(text.find("loopstall_utilization_max_ratio_created"), std::string::npos) << "a gauge";
+  EXPECT_EQ(text.find("~framework\",cause=\"cpu\"} 0.000\n"), std::string::npos) << "not known";
+  EXPECT_EQ(sample_text().find("_created"), std::string::npos) << "0.0.4 has none";
+}
+
+TEST(TextFormat, OfSeriesThatAreMergedTheOlderTimeCounts) {
+  SampleModel model;
+  model.add(Metric::events_lost, {"same"}, 1.0, 200);
+  model.add(Metric::events_lost, {"same"}, 2.0, 100);
+  model.settle();
+  const std::string text = to_text(model, TextForm::open_metrics);
+  EXPECT_NE(text.find("loopstall_events_lost_created{reason=\"same\"} 100.000\n"),
+            std::string::npos)
+      << text;
 }
 
 TEST(TextFormat, EscapesAndOddNumbers) {

@@ -64,7 +64,7 @@ class LoopTest : public ::testing::Test {
   }
 
   stalls::ServiceTable table_{{}, 100};
-  stalls::Service& service_ = table_.service({"app", "asyncio", "", "", ""});
+  stalls::Service& service_ = table_.service({"app", "asyncio", "", "", ""}, 1);
   Loop loop_{{100, 101, 1}, 1, 1, nullptr, {"app", "asyncio", "", "", ""}, service_};
 };
 
@@ -191,6 +191,18 @@ TEST_F(LoopTest, ShowsWhereItsTurnWasSeenLast) {
   loop_.see_in_turn(6, seen);
   EXPECT_EQ(loop_.seen_in_turn(), seen);
   EXPECT_EQ(loop_.seen_turn_number(), 6u);
+}
+
+TEST_F(LoopTest, AWaitOlderThanTheAccountIsWhereItWasLookedAt) {
+  const SeenStackPtr seen = named("wait");
+  loop_.see_in_turn(6, seen);
+  EXPECT_EQ(loop_.seen_before(6, 3 * kSecond), seen) << "its account was not read yet";
+  stalls::LoopAccount account;
+  account.birth_ns = kSecond;
+  loop_.update(account, 2 * kSecond);
+  EXPECT_EQ(loop_.seen_before(6, kSecond), seen);
+  EXPECT_EQ(loop_.seen_before(6, kSecond + 1), nullptr) << "a later wait, of another stack";
+  EXPECT_EQ(loop_.seen_before(7, kSecond), nullptr) << "another turn";
 }
 
 TEST_F(LoopTest, TheHolderIsForTheNextBlockOnly) {

@@ -103,5 +103,17 @@ TEST_F(StackCacheTest, StacksOfAProcessAreBounded) {
   EXPECT_NE(cache_.intern(1, raw(1), kSecond), first) << "all were dropped to make room";
 }
 
+TEST_F(StackCacheTest, TheNodeHasABoundToo) {
+  for (uint32_t pid = 1; pid <= 40; ++pid) {
+    for (uint64_t code = 1; code <= 1'000; ++code) cache_.intern(pid, raw(code), kSecond);
+  }
+  EXPECT_LE(cache_.size(), 16'384u);
+  EXPECT_GE(cache_.size(), 15'000u) << "no more is forgotten than one process's";
+  const SeenStackPtr last = cache_.intern(40, raw(1'000), kSecond);
+  EXPECT_EQ(cache_.intern(40, raw(1'000), kSecond), last);
+  for (uint32_t pid = 1; pid <= 40; ++pid) cache_.forget(pid);
+  EXPECT_EQ(cache_.size(), 0u);
+}
+
 }  // namespace
 }  // namespace loopstall::session

@@ -312,6 +312,35 @@ TEST_F(FunctionTableTest, RefusedNamesNeitherFillTheCandidatesForEverNorCountAga
   EXPECT_LE(small.candidates(), 8u);
 }
 
+TEST_F(FunctionTableTest, RefusedNamesAreCountedInAFloodOfSmallOnes) {
+  FunctionLimits limits;
+  limits.functions = 1;
+  limits.candidates = 8;
+  FunctionTable small{limits, budget_};
+  small.observe_hold(hold("first", 20 * kMs), "", kSecond);
+  for (int i = 0; i < 100; ++i) small.add_busy(share("small" + std::to_string(i), 1), kSecond);
+  for (int i = 0; i < 5; ++i) {
+    small.observe_hold(hold("large" + std::to_string(i), 20 * kMs), "", kSecond);
+  }
+  EXPECT_EQ(budget_.folded, 5u);
+  EXPECT_LE(small.candidates(), 8u);
+}
+
+TEST_F(FunctionTableTest, SeriesKnowWhenTheyWereMade) {
+  table_.observe_hold(hold("f", 20 * kMs), "", 3 * kSecond);
+  table_.observe_hold(hold("f", 20 * kMs), "", 9 * kSecond);
+  table_.add_busy(share("f", 5, Cause::cpu), 4 * kSecond);
+  table_.observe_death(hold("f", 20 * kMs), 5 * kSecond);
+  table_.observe_death(hold("f", 20 * kMs), 6 * kSecond);
+  EXPECT_EQ(find(table_, "f")->created_ns, 3 * kSecond);
+  EXPECT_EQ(find(table_, "f", Cause::cpu)->created_ns, 4 * kSecond);
+  ASSERT_EQ(table_.deaths().size(), 1u);
+  EXPECT_EQ(table_.deaths()[0].created_ns, 5 * kSecond);
+  EXPECT_EQ(table_.deaths()[0].count, 2u);
+  ASSERT_EQ(table_.entries().size(), 1u);
+  EXPECT_EQ(table_.entries()[0].created_ns, 4 * kSecond);
+}
+
 TEST_F(FunctionTableTest, AdmittedFunctionsTakeNoPlaceAmongTheCandidates) {
   for (int i = 0; i < 20; ++i) {
     for (int j = 0; j < 3; ++j) {

@@ -11,6 +11,8 @@
 namespace loopstall::stalls {
 namespace {
 
+constexpr uint64_t kMadeNs = 5;
+
 using testing::stack_of;
 using testing::sum;
 
@@ -103,15 +105,15 @@ class ServiceTableTest : public ::testing::Test {
 };
 
 TEST_F(ServiceTableTest, OneServicePerLabelSetAndReferencesStay) {
-  Service& first = table_.service(labels("a"));
-  for (int i = 0; i < 100; ++i) table_.service(labels("b" + std::to_string(i)));
-  EXPECT_EQ(&first, &table_.service(labels("a")));
+  Service& first = table_.service(labels("a"), kMadeNs);
+  for (int i = 0; i < 100; ++i) table_.service(labels("b" + std::to_string(i)), kMadeNs);
+  EXPECT_EQ(&first, &table_.service(labels("a"), kMadeNs));
   EXPECT_EQ(table_.all().size(), 101u);
   EXPECT_EQ(first.snapshot().labels.process, "a");
 }
 
 TEST_F(ServiceTableTest, WhatALoopGrewByIsAddedOnce) {
-  LoopLedger ledger(table_.service(labels("a")));
+  LoopLedger ledger(table_.service(labels("a"), kMadeNs));
   FakeLoop loop;
   read(loop, ledger);
   loop.idle(3 * kMs);
@@ -125,7 +127,7 @@ TEST_F(ServiceTableTest, WhatALoopGrewByIsAddedOnce) {
   loop.account().timer_lag.observe(3 * kMs);
   loop.account().syscalls = {{"recvfrom", 8}};
   for (int i = 0; i < 4; ++i) settle(loop, ledger);
-  const ServiceSnapshot snapshot = table_.service(labels("a")).snapshot();
+  const ServiceSnapshot snapshot = table_.service(labels("a"), kMadeNs).snapshot();
   EXPECT_EQ(snapshot.idle_ns, 3 * kMs);
   EXPECT_EQ(snapshot.busy_ns[index(Cause::cpu)], 2 * kMs);
   EXPECT_EQ(snapshot.stalls[index(Cause::cpu)], 4u);
@@ -143,7 +145,7 @@ TEST_F(ServiceTableTest, WhatALoopGrewByIsAddedOnce) {
 }
 
 TEST_F(ServiceTableTest, TheCollectorsTimeIsTakenOutOfCpuAndNothingFalls) {
-  Service& service = table_.service(labels("a"));
+  Service& service = table_.service(labels("a"), kMadeNs);
   LoopLedger ledger(service);
   FakeLoop loop;
   read(loop, ledger);
@@ -174,7 +176,7 @@ TEST_F(ServiceTableTest, TheCollectorsTimeIsTakenOutOfCpuAndNothingFalls) {
 }
 
 TEST_F(ServiceTableTest, LoopsThatShareLabelsAddUpAndOutliveEachOther) {
-  Service& service = table_.service(labels("a"));
+  Service& service = table_.service(labels("a"), kMadeNs);
   {
     LoopLedger first(service);
     FakeLoop loop;
@@ -196,31 +198,33 @@ TEST_F(ServiceTableTest, LoopsThatShareLabelsAddUpAndOutliveEachOther) {
 }
 
 TEST_F(ServiceTableTest, ATotalNeverDecreasesWhenASpanEndsAsSomethingElse) {
-  LoopLedger ledger(table_.service(labels("a")));
+  LoopLedger ledger(table_.service(labels("a"), kMadeNs));
   FakeLoop loop;
   read(loop, ledger);
   loop.leave_cpu(Cause::network);
   loop.pass(5 * kSecond);
   settle(loop, ledger);
-  EXPECT_EQ(table_.service(labels("a")).snapshot().busy_ns[index(Cause::network)], 5 * kSecond);
+  EXPECT_EQ(table_.service(labels("a"), kMadeNs).snapshot().busy_ns[index(Cause::network)],
+            5 * kSecond);
   ledger.claim_block(loop.end_span(Cause::network, 2 * kSecond, stack_of("ask")));
   settle(loop, ledger);
-  ServiceSnapshot snapshot = table_.service(labels("a")).snapshot();
+  ServiceSnapshot snapshot = table_.service(labels("a"), kMadeNs).snapshot();
   EXPECT_EQ(snapshot.busy_ns[index(Cause::network)], 5 * kSecond);
   EXPECT_EQ(snapshot.busy_ns[index(Cause::runqueue)], 0u) << "or more time than has passed";
   // Further waits fill the gap before anything is added, and bring the rest to light.
   loop.busy(Cause::network, 3 * kSecond);
   settle(loop, ledger);
-  snapshot = table_.service(labels("a")).snapshot();
+  snapshot = table_.service(labels("a"), kMadeNs).snapshot();
   EXPECT_EQ(snapshot.busy_ns[index(Cause::network)], 5 * kSecond);
   EXPECT_EQ(snapshot.busy_ns[index(Cause::runqueue)], 3 * kSecond);
   loop.busy(Cause::network, kSecond);
   settle(loop, ledger);
-  EXPECT_EQ(table_.service(labels("a")).snapshot().busy_ns[index(Cause::network)], 6 * kSecond);
+  EXPECT_EQ(table_.service(labels("a"), kMadeNs).snapshot().busy_ns[index(Cause::network)],
+            6 * kSecond);
 }
 
 TEST_F(ServiceTableTest, AHangIsClaimedWhileItLastsAndNotAgainAtItsEnd) {
-  LoopLedger ledger(table_.service(labels("a")));
+  LoopLedger ledger(table_.service(labels("a"), kMadeNs));
   const auto hung = stack_of("hung");
   FakeLoop loop;
   read(loop, ledger);
@@ -229,7 +233,7 @@ TEST_F(ServiceTableTest, AHangIsClaimedWhileItLastsAndNotAgainAtItsEnd) {
     loop.pass(500 * kMs);
     read(loop, ledger, hung);
   }
-  ServiceSnapshot snapshot = table_.service(labels("a")).snapshot();
+  ServiceSnapshot snapshot = table_.service(labels("a"), kMadeNs).snapshot();
   EXPECT_EQ(snapshot.busy_ns[index(Cause::lock)], 3'500 * kMs);
   EXPECT_EQ(of_functions(snapshot), 3'500 * kMs);
   EXPECT_GE(of_function(snapshot, "hung", Cause::lock), 3'000 * kMs);
@@ -237,14 +241,14 @@ TEST_F(ServiceTableTest, AHangIsClaimedWhileItLastsAndNotAgainAtItsEnd) {
   settle(loop, ledger);
   loop.busy(Cause::lock, 10 * kSecond);  // seen by nobody: must not be met by a second claim
   settle(loop, ledger);
-  snapshot = table_.service(labels("a")).snapshot();
+  snapshot = table_.service(labels("a"), kMadeNs).snapshot();
   EXPECT_EQ(snapshot.busy_ns[index(Cause::lock)], 14 * kSecond);
   EXPECT_LE(of_function(snapshot, "hung", Cause::lock), 4 * kSecond);
   EXPECT_EQ(of_function(snapshot, stacks::kUnsampled, Cause::lock), 10 * kSecond);
 }
 
 TEST_F(ServiceTableTest, AnEndSeenBeforeTheReadingIsCountedLeavesNothingToClaim) {
-  LoopLedger ledger(table_.service(labels("a")));
+  LoopLedger ledger(table_.service(labels("a"), kMadeNs));
   const auto asks = stack_of("ask");
   FakeLoop loop;
   read(loop, ledger);
@@ -255,13 +259,13 @@ TEST_F(ServiceTableTest, AnEndSeenBeforeTheReadingIsCountedLeavesNothingToClaim)
   settle(loop, ledger);
   loop.busy(Cause::network, 5 * kSecond);
   settle(loop, ledger);
-  const ServiceSnapshot snapshot = table_.service(labels("a")).snapshot();
+  const ServiceSnapshot snapshot = table_.service(labels("a"), kMadeNs).snapshot();
   EXPECT_EQ(of_function(snapshot, "ask", Cause::network), 2 * kSecond);
 }
 
 TEST_F(ServiceTableTest, FunctionsAddUpToBusyTimeThroughAnyLife) {
   std::mt19937_64 random(31);
-  Service& service = table_.service(labels("a"));
+  Service& service = table_.service(labels("a"), kMadeNs);
   LoopLedger ledger(service);
   FakeLoop loop;
   std::vector<KnownStackPtr> stacks;
@@ -317,7 +321,7 @@ TEST_F(ServiceTableTest, FunctionsAddUpToBusyTimeThroughAnyLife) {
 
 TEST_F(ServiceTableTest, FunctionsAndCausesAreInStepWithEventsThatComeLate) {
   // The block is drained after the reading that already holds its time.
-  LoopLedger ledger(table_.service(labels("a")));
+  LoopLedger ledger(table_.service(labels("a"), kMadeNs));
   FakeLoop loop;
   read(loop, ledger);
   loop.leave_cpu(Cause::network);
@@ -326,12 +330,12 @@ TEST_F(ServiceTableTest, FunctionsAndCausesAreInStepWithEventsThatComeLate) {
   read(loop, ledger);
   ledger.claim_block(block);
   settle(loop, ledger);
-  ServiceSnapshot snapshot = table_.service(labels("a")).snapshot();
+  ServiceSnapshot snapshot = table_.service(labels("a"), kMadeNs).snapshot();
   EXPECT_EQ(of_function(snapshot, stacks::kUnsampled, Cause::network), 0u);
 }
 
 TEST_F(ServiceTableTest, AWeightedBlockClaimsItsWeight) {
-  LoopLedger ledger(table_.service(labels("a")));
+  LoopLedger ledger(table_.service(labels("a"), kMadeNs));
   FakeLoop loop;
   read(loop, ledger);
   loop.busy(Cause::network, 900 * kMs);
@@ -342,7 +346,7 @@ TEST_F(ServiceTableTest, AWeightedBlockClaimsItsWeight) {
         {1u + i, 300'000, 100'000, 100 * kMs, Cause::network, "recvfrom", "socket", ask});
   }
   settle(loop, ledger);
-  const ServiceSnapshot snapshot = table_.service(labels("a")).snapshot();
+  const ServiceSnapshot snapshot = table_.service(labels("a"), kMadeNs).snapshot();
   uint64_t network = 0, runqueue = 0;
   for (const FunctionSeries& series : snapshot.functions) {
     if (series.function == "~unsampled") network = 900 * kMs - series.busy_ns;
@@ -353,13 +357,13 @@ TEST_F(ServiceTableTest, AWeightedBlockClaimsItsWeight) {
 }
 
 TEST_F(ServiceTableTest, ReservedFunctionsAreTheirOwnEntry) {
-  LoopLedger ledger(table_.service(labels("a")));
+  LoopLedger ledger(table_.service(labels("a"), kMadeNs));
   FakeLoop loop;
   read(loop, ledger);
   ledger.claim_tick({{}, reserved_stack(stacks::kFramework)}, 10 * kMs);
   loop.busy(Cause::cpu, 10 * kMs);
   settle(loop, ledger);
-  const ServiceSnapshot snapshot = table_.service(labels("a")).snapshot();
+  const ServiceSnapshot snapshot = table_.service(labels("a"), kMadeNs).snapshot();
   ASSERT_EQ(snapshot.entries.size(), 1u);
   EXPECT_EQ(snapshot.entries[0].entry, stacks::kFramework);
 }
@@ -395,8 +399,8 @@ TEST(UtilizationWindow, FollowsALoopThatIsReadSeldom) {
 
 TEST(ServiceTable, EndsTheSeriesOfServicesWithoutLoopsAfterTheirGrace) {
   ServiceTable table({}, 100);
-  const Service* kept = &table.service(labels("kept"));
-  table.service(labels("gone"));
+  const Service* kept = &table.service(labels("kept"), kMadeNs);
+  table.service(labels("gone"), kMadeNs);
   table.expire({kept}, kStart);
   table.expire({kept}, kStart + 599 * kSecond);
   EXPECT_EQ(table.all().size(), 2u);
@@ -408,7 +412,7 @@ TEST(ServiceTable, EndsTheSeriesOfServicesWithoutLoopsAfterTheirGrace) {
 TEST(ServiceTable, BoundsServicesOfEverNewNames) {
   ServiceTable table({}, 100);
   for (int i = 0; i < 10'000; ++i) {
-    table.service(labels("script" + std::to_string(i)));
+    table.service(labels("script" + std::to_string(i)), kMadeNs);
     table.expire({}, kStart + static_cast<uint64_t>(i));
     ASSERT_LE(table.all().size(), 200u);
   }
@@ -418,13 +422,34 @@ TEST(ServiceTable, BoundsServicesOfEverNewNames) {
 TEST(ServiceTable, AnEndedServiceGivesItsSeriesBack) {
   ServiceTable table({}, 1);
   const BusyShare share{{"f", "f.py", "f"}, Cause::cpu, kSecond};
-  table.service(labels("first")).functions().add_busy(share, kStart);
+  table.service(labels("first"), kMadeNs).functions().add_busy(share, kStart);
   table.expire({}, kStart);
   table.expire({}, kStart + 601 * kSecond);
-  FunctionTable& second = table.service(labels("second")).functions();
+  FunctionTable& second = table.service(labels("second"), kMadeNs).functions();
   second.add_busy(share, kStart);
   ASSERT_EQ(second.functions().size(), 1u);
   EXPECT_EQ(second.functions()[0].function, "f");
+}
+
+TEST_F(ServiceTableTest, AServiceKnowsWhenItWasMade) {
+  EXPECT_EQ(table_.service(labels("a"), 7).snapshot().created_ns, 7u);
+  EXPECT_EQ(table_.service(labels("a"), 9).snapshot().created_ns, 7u);
+}
+
+TEST_F(ServiceTableTest, SeriesOfFunctionsAreCountedAgainstTheNodesBound) {
+  EXPECT_EQ(table_.function_series().used, 0u);
+  const uint64_t limit = table_.function_series().limit;
+  FunctionTable& functions = table_.service(labels("a"), kMadeNs).functions();
+  Hold hold;
+  hold.stack = testing::stack_of("f");
+  hold.cause = Cause::network;
+  hold.hold_ns = 20'000'000;
+  functions.observe_hold(hold, "", 1);
+  EXPECT_EQ(table_.function_series().used, 1u);
+  EXPECT_EQ(table_.function_series().limit, limit);
+  table_.expire({}, kMadeNs);
+  table_.expire({}, kMadeNs + 601 * kSecond);
+  EXPECT_EQ(table_.function_series().used, 0u) << "given back with the service";
 }
 
 }  // namespace
