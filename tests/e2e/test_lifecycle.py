@@ -249,11 +249,11 @@ def test_kill_of_an_idle_loop_is_no_death_in_a_stall(agent, loop_kind):
 
 
 def test_short_lived_processes_leave_nothing(agent):
-    """Twice 200 of them: the second round must not need more memory than the first left."""
+    """Twice 60 of them: the second round must not need more memory than the first left."""
     before = agent.scrape()
     sizes = []
     for _ in range(2):
-        for _ in range(50):
+        for _ in range(15):
             batch = [subprocess.Popen([PYTHON, str(VICTIMS / "short_lived.py")]) for _ in range(4)]
             assert all(process.wait(30) == 0 for process in batch)
         time.sleep(1)

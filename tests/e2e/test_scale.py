@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from harness import crowds, waiting
+from harness import crowds
 from harness.agent import Agent
 from harness.metrics import Change
 
@@ -56,15 +56,6 @@ def test_a_thousand_loops_lose_nothing(idle):
     turns = change.sum("loopstall_turn_seconds_count", process=crowds.SCRIPT)
     assert 0.8 * 1000 * SECONDS <= turns <= 2 * 1000 * (SECONDS + 2)
     assert set(lost(change)) <= {"switch_unseen"}  # the kernel's doing, and told from its own book
-
-
-def test_their_slots_are_free_again():
-    """More loops after each other than there are slots."""
-    with Agent("--max-loops", "256") as agent:
-        for _ in range(3):
-            with crowds.loops(processes=2, each=50, turn_seconds=1):
-                crowds.wait_until_listed(agent, 100, 60)
-            waiting.until(lambda: crowds.listed(agent) == 0, 20, "they are gone")
 
 
 @pytest.fixture(scope="module")
