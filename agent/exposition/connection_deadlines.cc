@@ -3,8 +3,6 @@
 
 #include <sys/socket.h>
 
-#include <algorithm>
-
 namespace loopstall::exposition {
 namespace {
 
@@ -31,20 +29,19 @@ void ConnectionDeadlines::forget(int socket) {
 
 /// Whoever serves the connection finds it at its end, and closes it. Under the lock the number
 /// cannot have been given to another one.
-ConnectionDeadlines::Clock::time_point ConnectionDeadlines::end_those_that_are_late() {
+void ConnectionDeadlines::end_those_that_are_late() {
   const Clock::time_point now = Clock::now();
   for (const auto& [socket, deadline] : deadlines_) {
     if (deadline <= now) ::shutdown(socket, SHUT_RDWR);
   }
-  return now + kLookEvery;
 }
 
 void ConnectionDeadlines::watch(std::stop_token stop) {
   std::unique_lock lock(mutex_);
   while (!stop.stop_requested()) {
     if (!changed_.wait(lock, stop, [this] { return !deadlines_.empty(); })) return;
-    const Clock::time_point next = end_those_that_are_late();
-    changed_.wait_until(lock, stop, next, [] { return false; });
+    end_those_that_are_late();
+    changed_.wait_for(lock, stop, kLookEvery, [] { return false; });
   }
 }
 

@@ -27,7 +27,7 @@ class ConnectionDeadlines {
  private:
   using Clock = std::chrono::steady_clock;
   void watch(std::stop_token stop);
-  Clock::time_point end_those_that_are_late();
+  void end_those_that_are_late();
 
   const std::chrono::milliseconds allowed_;
   std::mutex mutex_;

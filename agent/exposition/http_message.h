@@ -25,9 +25,6 @@ struct Response {
   std::vector<std::pair<std::string, std::string>> headers;  ///< without those of length and type
 };
 
-/// "Not Found" for 404.
-const char* reason_phrase(int status);
-
 /// Whether an Accept header prefers OpenMetrics 1.0.0 to plain text: it names it, and no plain text
 /// with more weight (RFC 9110, 12.5.1).
 bool prefers_open_metrics(const std::string& accept);

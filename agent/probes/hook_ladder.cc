@@ -2,9 +2,6 @@
 #include "probes/hook_ladder.h"
 
 #include <bpf/btf.h>
-#include <linux/perf_event.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -15,6 +12,7 @@
 #include "base/log.h"
 #include "base/unique_fd.h"
 #include "probes/attaching.h"
+#include "probes/cpu_clock.h"
 #include "probes/hook_try.h"
 #include "probes/syscalls.h"
 
@@ -108,23 +106,11 @@ Result<void> attach_lifecycle(AttachedPrograms& programs) {
   return {};
 }
 
-base::UniqueFd open_clock(int cpu, uint32_t rate_hz) {
-  perf_event_attr attributes{};
-  attributes.type = PERF_TYPE_SOFTWARE;
-  attributes.size = sizeof attributes;
-  attributes.config = PERF_COUNT_SW_CPU_CLOCK;
-  attributes.freq = 1;
-  attributes.sample_freq = rate_hz;
-  attributes.exclude_idle = 1;
-  return base::UniqueFd(static_cast<int>(
-      syscall(SYS_perf_event_open, &attributes, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC)));
-}
-
 /// Without the clock, turns and blocks are still measured; computing has no function then.
 bool attach_clock(AttachedPrograms& programs, uint32_t rate_hz) {
   bool is_opened = false;
   for (int cpu = 0; cpu < libbpf_num_possible_cpus(); ++cpu) {
-    base::UniqueFd clock = open_clock(cpu, rate_hz);
+    base::UniqueFd clock = open_cpu_clock(-1, cpu, rate_hz);
     if (!clock) continue;  // offline
     bpf_link* link = bpf_program__attach_perf_event(programs.skeleton->progs.on_tick, clock.get());
     if (link == nullptr) continue;

@@ -190,12 +190,13 @@ void Session::run(std::stop_token stop) {
   }
 }
 
-/// Of the agent's threads and of its programs, since both began; monotonic.
+/// Of the agent's threads now, and of its programs as last published, since both began.
 uint64_t Session::cost_ns() const {
   timespec own{};
   clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &own);
   double seconds = static_cast<double>(own.tv_sec) + static_cast<double>(own.tv_nsec) / 1e9;
-  for (const auto& program : parts_->probes->health().programs) seconds += program.seconds;
+  const auto last = snapshot();
+  for (const auto& program : last->health.programs) seconds += program.seconds;
   return static_cast<uint64_t>(seconds * 1e9);
 }
 

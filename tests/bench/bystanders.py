@@ -10,7 +10,6 @@ the A/A control. The order of the hooks turns round by round. All rounds are sto
 Asserts nothing about speed; it fails only where something did not run.
 """
 
-import argparse
 import json
 import os
 import pathlib
@@ -20,6 +19,7 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
 
+import figures  # noqa: E402
 from harness.agent import Agent  # noqa: E402
 from harness.paths import binary  # noqa: E402
 
@@ -67,20 +67,16 @@ def report(rounds, hooks):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--json", type=pathlib.Path, help="where to store all rounds")
-    arguments = parser.parse_args()
+    flags = figures.parser(__doc__)
+    flags.add_argument("--rounds", type=int, default=15)
+    arguments = flags.parse_args()
     hooks = permitted()
     rounds = []
     for number in range(arguments.rounds):
         turned = hooks[number % len(hooks):] + hooks[:number % len(hooks)]
         rounds.append(one_round(turned))
     report(rounds, hooks)
-    if arguments.json:
-        arguments.json.parent.mkdir(parents=True, exist_ok=True)
-        arguments.json.write_text(json.dumps(rounds, indent=1), encoding="utf-8")
+    figures.store(arguments.json, rounds)
 
 
 main()

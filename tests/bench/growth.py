@@ -9,9 +9,7 @@ memory, and a scrape.
 Asserts nothing about speed; it fails only where something did not run.
 """
 
-import argparse
 import contextlib
-import json
 import os
 import pathlib
 import signal
@@ -21,6 +19,7 @@ import time
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "e2e"))
 
+import figures  # noqa: E402
 from harness import crowds  # noqa: E402
 from harness.agent import Agent  # noqa: E402
 from harness.metrics import Change  # noqa: E402
@@ -94,10 +93,7 @@ def measured(load):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--json", type=pathlib.Path, help="where to store the figures")
-    arguments = parser.parse_args()
+    arguments = figures.parser(__doc__).parse_args()
     rows = {}
     print("| load | waits/s | agent, CPU | programs, CPU | resident MB | samples of a scrape |")
     print("|---|---|---|---|---|---|")
@@ -106,9 +102,7 @@ def main():
         print(f"| {name} | {row['waits_per_second']:.0f} | {row['agent_cpu'] * 100:.2f} % "
               f"| {row['programs_cpu'] * 100:.3f} % | {row['resident_megabytes']:.1f} "
               f"| {row['samples']} |", flush=True)
-    if arguments.json:
-        arguments.json.parent.mkdir(parents=True, exist_ok=True)
-        arguments.json.write_text(json.dumps(rows, indent=1), encoding="utf-8")
+    figures.store(arguments.json, rows)
 
 
 main()

@@ -13,10 +13,8 @@ and stored.
 Asserts nothing about speed; it fails only where something did not run.
 """
 
-import argparse
 import contextlib
 import dataclasses
-import json
 import os
 import pathlib
 import platform
@@ -33,6 +31,7 @@ import time
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "e2e"))
 
+import figures  # noqa: E402
 from harness import waiting  # noqa: E402
 from harness.agent import Agent, free_port, get  # noqa: E402
 from harness.metrics import Change  # noqa: E402
@@ -247,13 +246,12 @@ def show_costs(costs):
 
 
 def arguments():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("--service", choices=SERVICES, default="asyncio")
-    parser.add_argument("--pairs", type=int, default=20)
-    parser.add_argument("--comparison-pairs", type=int, default=3)
-    parser.add_argument("--seconds", type=int, default=3, help="of each measurement")
-    parser.add_argument("--json", type=pathlib.Path, help="where to store every number")
-    chosen = parser.parse_args()
+    flags = figures.parser(__doc__)
+    flags.add_argument("--service", choices=SERVICES, default="asyncio")
+    flags.add_argument("--pairs", type=int, default=20)
+    flags.add_argument("--comparison-pairs", type=int, default=3)
+    flags.add_argument("--seconds", type=int, default=3, help="of each measurement")
+    chosen = flags.parse_args()
     chosen.service = SERVICES[chosen.service]
     return chosen
 
@@ -305,14 +303,11 @@ def measure_comparisons(chosen):
 
 
 def store(chosen, machine, results, costs):
-    if not chosen.json:
-        return
-    chosen.json.parent.mkdir(parents=True, exist_ok=True)
-    chosen.json.write_text(json.dumps({
+    figures.store(chosen.json, {
         "machine": machine, "service": chosen.service.title, "seconds": chosen.seconds,
         "costs": [dataclasses.asdict(cost) for cost in costs],
         "pairs": {title: [[dataclasses.asdict(one) for one in pair] for pair in measured]
-                  for title, measured in results.items()}}, indent=1))
+                  for title, measured in results.items()}})
 
 
 def main():

@@ -10,8 +10,6 @@ until all loops are listed, and how long a scrape takes and how large it is.
 Asserts nothing about speed; it fails only where something did not run.
 """
 
-import argparse
-import json
 import pathlib
 import statistics
 import sys
@@ -19,6 +17,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
 
+import figures  # noqa: E402
 from harness import crowds  # noqa: E402
 from harness.agent import Agent, get  # noqa: E402
 from harness.metrics import Change  # noqa: E402
@@ -70,10 +69,7 @@ def measure(processes, each, turn_seconds):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--json", type=pathlib.Path, help="where to store the figures")
-    arguments = parser.parse_args()
+    arguments = figures.parser(__doc__).parse_args()
     rows = []
     print("| loops | turns/s | agent, CPU | programs, CPU | resident MB | ready s | all listed s "
           "| scrape ms | scrape kB | lost |")
@@ -87,9 +83,7 @@ def main():
               f"| {row['ready_seconds']:.1f} | {row['listed_seconds']:.1f} "
               f"| {row['scrape_milliseconds']:.1f} | {row['scrape_kilobytes']:.0f} "
               f"| {lost or 'nothing'} |", flush=True)
-    if arguments.json:
-        arguments.json.parent.mkdir(parents=True, exist_ok=True)
-        arguments.json.write_text(json.dumps(rows, indent=1), encoding="utf-8")
+    figures.store(arguments.json, rows)
 
 
 main()

@@ -6,9 +6,7 @@
 /// Prints {"spins_per_second": …, "hop_ns": …}: how fast a thread computes, and what a switch
 /// between two threads of which the clock's is one costs, both on the last CPU. The clock is the
 /// agent's own: PERF_COUNT_SW_CPU_CLOCK.
-#include <linux/perf_event.h>
 #include <sched.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -18,7 +16,7 @@
 #include <string>
 #include <thread>
 
-#include "base/unique_fd.h"
+#include "probes/cpu_clock.h"
 
 namespace {
 
@@ -38,20 +36,13 @@ void stay_on_the_last_cpu() {
   if (sched_setaffinity(0, sizeof cpus, &cpus) != 0) fail("sched_setaffinity");
 }
 
-loopstall::base::UniqueFd open_clock(const std::string& where, uint64_t hz) {
+loopstall::base::UniqueFd open_clock(const std::string& where, uint32_t hz) {
   if (where == "none") return {};
-  perf_event_attr attributes{};
-  attributes.type = PERF_TYPE_SOFTWARE;
-  attributes.size = sizeof attributes;
-  attributes.config = PERF_COUNT_SW_CPU_CLOCK;
-  attributes.freq = 1;
-  attributes.sample_freq = hz;
-  attributes.exclude_idle = 1;
   const bool is_threads = where == "thread";
-  const long fd = syscall(SYS_perf_event_open, &attributes, is_threads ? 0 : -1,
-                          is_threads ? -1 : last_cpu(), -1, PERF_FLAG_FD_CLOEXEC);
-  if (fd < 0) fail("perf_event_open");
-  return loopstall::base::UniqueFd(static_cast<int>(fd));
+  auto clock =
+      loopstall::probes::open_cpu_clock(is_threads ? 0 : -1, is_threads ? -1 : last_cpu(), hz);
+  if (!clock) fail("perf_event_open");
+  return clock;
 }
 
 double spins_per_second(double seconds) {
@@ -98,7 +89,7 @@ int main(int argc, char** argv) {
     return 2;
   }
   stay_on_the_last_cpu();
-  const auto clock = open_clock(argv[1], std::strtoull(argv[2], nullptr, 10));
+  const auto clock = open_clock(argv[1], static_cast<uint32_t>(std::strtoul(argv[2], nullptr, 10)));
   const double spins = spins_per_second(std::strtod(argv[3], nullptr));
   const double hop = hop_ns(std::atoi(argv[4]));
   std::printf("{\"spins_per_second\": %.0f, \"hop_ns\": %.1f}\n", spins, hop);

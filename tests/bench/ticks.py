@@ -11,7 +11,6 @@ numbers of CPUs, loops and switches is printed with them.
 Asserts nothing about speed; it fails only where something did not run.
 """
 
-import argparse
 import json
 import pathlib
 import statistics
@@ -20,6 +19,7 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
 
+import figures  # noqa: E402
 from harness.paths import binary  # noqa: E402
 
 PROGRAM = binary().parent / "tests" / "bench" / "bench_tick"
@@ -62,16 +62,12 @@ def report(rounds):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--json", type=pathlib.Path, help="where to store all rounds")
-    arguments = parser.parse_args()
+    flags = figures.parser(__doc__)
+    flags.add_argument("--rounds", type=int, default=15)
+    arguments = flags.parse_args()
     rounds = [one_round() for _ in range(arguments.rounds)]
     report(rounds)
-    if arguments.json:
-        arguments.json.parent.mkdir(parents=True, exist_ok=True)
-        arguments.json.write_text(json.dumps(rounds, indent=1), encoding="utf-8")
+    figures.store(arguments.json, rounds)
 
 
 main()

@@ -11,6 +11,7 @@ import pytest
 
 from harness.agent import Agent
 from harness.paths import PYTHON
+from harness.resources import MEGABYTE
 from harness.victims import Talker
 
 pytestmark = pytest.mark.usefixtures("privileged")
@@ -20,7 +21,6 @@ ROUNDS, WORKERS, NAMES = 5, 2, 10_000  # names of each worker of each round
 EVERY = 1_000  # of which this one's function holds its loop for long
 DESERVING = ROUNDS * WORKERS * NAMES // EVERY
 ADMITTED = 20  # --functions-per-container
-MEGABYTE = 1 << 20
 COUNTERS = ("_total", "_bucket", "_sum", "_count")
 # What a counter of seconds may be late with: it is shown up to two looks after it was measured.
 LATE_SECONDS = 1.5

@@ -13,9 +13,9 @@ from harness import bpf_objects, matching, resources, waiting
 from harness.agent import Agent
 from harness.metrics import Change
 from harness.paths import PYTHON, VICTIMS
+from harness.resources import MEGABYTE
 from harness.victims import Talker
 
-MEGABYTE = 1 << 20
 
 
 each_hang = pytest.mark.parametrize(
@@ -264,9 +264,7 @@ def test_short_lived_processes_leave_nothing(agent):
               for loop in service["loops"]]
     assert not listed
     # Since the test began: before, others started agents beside this one, which hides switches.
-    change = Change(before, agent.scrape())
-    lost = {reason: count for reason, count in
-            change.values_of("loopstall_events_lost_total", "reason").items() if count}
+    lost = Change(before, agent.scrape()).lost()
     print(lost)
     # Healed, not lost: a thread may run between the look at it and its seed. One in a hundred lives.
     assert lost.pop("switch_unseen", 0) <= 4

@@ -34,11 +34,6 @@ def check_life(first, last, number):
     assert lived == pytest.approx(life, rel=EXACT)
 
 
-def lost(change):
-    return {reason: count for reason, count in
-            change.values_of("loopstall_events_lost_total", "reason").items() if count}
-
-
 @pytest.fixture(scope="module")
 def idle():
     """A thousand loops that turn once a second, on an agent of their own."""
@@ -55,7 +50,7 @@ def test_a_thousand_loops_lose_nothing(idle):
     change, _, _ = idle
     turns = change.sum("loopstall_turn_seconds_count", process=crowds.SCRIPT)
     assert 0.8 * 1000 * SECONDS <= turns <= 2 * 1000 * (SECONDS + 2)
-    assert set(lost(change)) <= {"switch_unseen"}  # the kernel's doing, and told from its own book
+    assert set(change.lost()) <= {"switch_unseen"}  # the kernel's doing, and told from its own book
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +72,7 @@ def test_saturated_loops_lose_nothing_uncounted(saturated):
     turns = change.sum("loopstall_turn_seconds_count", process=crowds.SCRIPT)
     by_turns = change.sum("loopstall_turn_seconds_sum", process=crowds.SCRIPT)
     busy = change.sum("loopstall_busy_seconds_total", process=crowds.SCRIPT)
-    print(f"{turns:.0f} turns, {by_turns:.3f} s of {busy:.3f} s busy, lost {lost(change)}")
+    print(f"{turns:.0f} turns, {by_turns:.3f} s of {busy:.3f} s busy, lost {change.lost()}")
     assert turns >= 1000
     # A turn that goes on at a look is busy already, and in the histogram later.
     assert by_turns == pytest.approx(busy, rel=0.02, abs=1)

@@ -14,6 +14,7 @@ import pytest
 from harness import crowds, waiting
 from harness.agent import Agent
 from harness.paths import PYTHON, VICTIMS
+from harness.resources import MEGABYTE
 from harness.victims import Talker
 
 pytestmark = pytest.mark.usefixtures("privileged")
@@ -22,7 +23,6 @@ SLOTS = 256
 STARTS = int(os.environ.get("LOOPSTALL_STARTS", "4000"))
 ROUNDS = ((STARTS // 4, 200), (STARTS * 3 // 4, 400))  # process starts, loops among them
 AFTERWARDS = 150
-MEGABYTE = 1 << 20
 EXACT = 0.001
 # A thread that ends before it has heard that it is a loop's is taken for an idle one for two seconds.
 UNHEARD_SECONDS = 2.5 * 3

@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """A real Alertmanager, and the webhook that it tells."""
 
+import contextlib
 import http.server
 import json
-import subprocess
 import threading
 
 import yaml
 
+from example_service import running
 from prometheus_server import fetch, free_port, wait_until
 
 
@@ -44,32 +45,17 @@ class Webhook:
                 if alert["labels"]["alertname"] == name and alert["status"] == status]
 
 
-class Alertmanager:
-    """Passes each alert on at once. A context manager."""
-
-    def __init__(self, directory, webhook_url):
-        self._directory = directory
-        self.address = f"127.0.0.1:{free_port()}"
-        at_once = {"group_wait": "0s", "group_interval": "1s", "repeat_interval": "1h"}
-        (directory / "alertmanager.yaml").write_text(yaml.safe_dump({
-            "route": {"receiver": "webhook", "group_by": ["..."], **at_once},
-            "receivers": [{"name": "webhook", "webhook_configs": [{"url": webhook_url}]}]}))
-
-    def __enter__(self):
-        self._log = open(self._directory / "alertmanager.log", "w")
-        self._process = subprocess.Popen(
-            ["prometheus-alertmanager", f"--config.file={self._directory}/alertmanager.yaml",
-             f"--storage.path={self._directory}/alertmanager",
-             f"--web.listen-address={self.address}", "--cluster.listen-address="],
-            stdout=self._log, stderr=subprocess.STDOUT)
-        try:
-            wait_until(lambda: fetch(f"http://{self.address}/-/ready"), 30, "Alertmanager is ready")
-        except BaseException:
-            self.__exit__(None, None, None)
-            raise
-        return self
-
-    def __exit__(self, *_):
-        self._process.terminate()
-        self._process.wait(30)
-        self._log.close()
+@contextlib.contextmanager
+def alertmanager(directory, webhook_url):
+    """Passes each alert on at once. Its address."""
+    address = f"127.0.0.1:{free_port()}"
+    at_once = {"group_wait": "0s", "group_interval": "1s", "repeat_interval": "1h"}
+    (directory / "alertmanager.yaml").write_text(yaml.safe_dump({
+        "route": {"receiver": "webhook", "group_by": ["..."], **at_once},
+        "receivers": [{"name": "webhook", "webhook_configs": [{"url": webhook_url}]}]}))
+    command = ["prometheus-alertmanager", f"--config.file={directory}/alertmanager.yaml",
+               f"--storage.path={directory}/alertmanager", f"--web.listen-address={address}",
+               "--cluster.listen-address="]
+    with running(command, "alertmanager", directory):
+        wait_until(lambda: fetch(f"http://{address}/-/ready"), 30, "Alertmanager is ready")
+        yield address

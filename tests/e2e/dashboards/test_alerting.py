@@ -3,46 +3,31 @@
 Prometheus and Alertmanager to a webhook. Needs root.
 """
 
-import os
-import shutil
 import signal
 
 import pytest
 
 import example_service
 import paths
-from alertmanager_server import Alertmanager, Webhook
-from prometheus_server import Prometheus, fetch, free_port, wait_until
+from alertmanager_server import Webhook, alertmanager
+from live_agent import live_agent, missing
+from prometheus_server import Prometheus, wait_until
 
 VICTIM = paths.ROOT / "tests/e2e/dashboards/hanging_victim.py"
 
 
-def missing():
-    if os.geteuid() != 0:
-        return "needs root"
-    if not paths.BINARY.exists():
-        return f"no agent at {paths.BINARY}; run scripts/build or set LOOPSTALL_BINARY"
-    for program in ("prometheus", "prometheus-alertmanager"):
-        if not shutil.which(program):
-            return f"Debian's {program} is not installed"
-    return None
-
-
-pytestmark = pytest.mark.skipif(missing() is not None, reason=str(missing()))
+LACKING = missing("prometheus", "prometheus-alertmanager")
+pytestmark = pytest.mark.skipif(LACKING is not None, reason=str(LACKING))
 
 
 @pytest.fixture(scope="module")
 def system(tmp_path_factory):
     """(The agent's address, Prometheus, the webhook)."""
     directory = tmp_path_factory.mktemp("alerting")
-    agent, admin = (f"127.0.0.1:{free_port()}" for _ in range(2))
-    command = [paths.BINARY, "agent", "--listen", agent, "--admin-listen", admin]
-    with example_service.running(command, "agent", directory):
-        wait_until(lambda: fetch(f"http://{agent}/readyz"), 60, "the agent is ready")
-        with Webhook() as webhook, Alertmanager(directory, webhook.url) as alertmanager:
-            with Prometheus(directory, agent, paths.RULES,
-                            alertmanager=alertmanager.address) as prometheus:
-                yield agent, prometheus, webhook
+    with live_agent(directory) as agent, Webhook() as webhook, \
+            alertmanager(directory, webhook.url) as address, \
+            Prometheus(directory, agent.listen, paths.RULES, alertmanager=address) as prometheus:
+        yield agent.listen, prometheus, webhook
 
 
 @pytest.fixture

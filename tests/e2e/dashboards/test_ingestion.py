@@ -5,10 +5,9 @@ as native histograms; for Debian 12's server and for a current one. Needs root.
 One current server cannot do the last two at once (prometheus/prometheus#15137), so there are two of them.
 """
 
+import contextlib
 import math
-import os
 import pathlib
-import shutil
 import subprocess
 import time
 
@@ -16,25 +15,17 @@ import pytest
 
 import example_service
 import paths
-from prometheus_server import Prometheus, fetch, free_port, wait_until
+from live_agent import live_agent, missing
+from prometheus_server import Prometheus, fetch
 
-HARNESS = paths.ROOT / "tests/e2e/dashboards/blocking_victim.py"
+VICTIM = paths.ROOT / "tests/e2e/dashboards/blocking_victim.py"
 PROCESS = "blocking_victim.py"
 HOLDS = 8
 HOLD_SECONDS = 0.04
 
 
-def missing():
-    if os.geteuid() != 0:
-        return "needs root"
-    if not paths.BINARY.exists():
-        return f"no agent at {paths.BINARY}; run scripts/build or set LOOPSTALL_BINARY"
-    if not shutil.which("prometheus"):
-        return "Debian's prometheus is not installed"
-    return None
-
-
-pytestmark = pytest.mark.skipif(missing() is not None, reason=str(missing()))
+LACKING = missing("prometheus")
+pytestmark = pytest.mark.skipif(LACKING is not None, reason=str(LACKING))
 
 
 def current_prometheus():
@@ -52,8 +43,6 @@ def servers(tmp_path_factory):
     """({name: Prometheus}, the agent's address): all of them scrape an agent whose victim has made its holds
     and is gone, so that its numbers no longer change."""
     directory = tmp_path_factory.mktemp("ingestion")
-    agent, admin = (f"127.0.0.1:{free_port()}" for _ in range(2))
-    command = [paths.BINARY, "agent", "--listen", agent, "--admin-listen", admin]
     newer = current_prometheus()
     forms = {
         "debian": {},
@@ -61,21 +50,17 @@ def servers(tmp_path_factory):
         "native": {"command": newer, "features": ["native-histograms"],
                    "scrape": {"convert_classic_histograms_to_nhcb": True}},
     }
-    with example_service.running(command, "agent", directory):
-        wait_until(lambda: fetch(f"http://{agent}/readyz"), 60, "the agent is ready")
+    with live_agent(directory) as agent, contextlib.ExitStack() as opened:
         started = {}
-        try:
-            for name, options in forms.items():
-                (directory / name).mkdir()
-                started[name] = Prometheus(directory / name, agent, [], **options).__enter__()
-            victim = subprocess.run([example_service.PYTHON, HARNESS, str(HOLDS), str(HOLD_SECONDS)],
-                                    timeout=60)
-            assert victim.returncode == 0
-            time.sleep(5)  # the last events are read, shown and scraped
-            yield started, agent
-        finally:
-            for server in started.values():
-                server.__exit__()
+        for name, options in forms.items():
+            (directory / name).mkdir()
+            started[name] = opened.enter_context(
+                Prometheus(directory / name, agent.listen, [], **options))
+        victim = subprocess.run([example_service.PYTHON, VICTIM, str(HOLDS), str(HOLD_SECONDS)],
+                                timeout=60)
+        assert victim.returncode == 0
+        time.sleep(5)  # the last events are read, shown and scraped
+        yield started, agent.listen
 
 
 def key_of(name, labels):

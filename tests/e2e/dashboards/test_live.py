@@ -5,9 +5,7 @@ under the example's load: none fails, and none is empty. Needs root.
 
 import json
 import math
-import os
 import re
-import shutil
 import signal
 import subprocess
 import time
@@ -18,7 +16,8 @@ import yaml
 import example_service
 import paths
 import queries
-from prometheus_server import Prometheus, fetch, free_port, wait_until
+from live_agent import live_agent, missing
+from prometheus_server import Prometheus, fetch, wait_until
 
 # Long enough for the 30 s windows of the queries, with a margin for a slow machine.
 PATIENCE_SECONDS = 120
@@ -32,17 +31,8 @@ ABSENT_WHILE_ALL_IS_WELL = {
 }
 
 
-def missing():
-    if os.geteuid() != 0:
-        return "needs root"
-    if not paths.BINARY.exists():
-        return f"no agent at {paths.BINARY}; run scripts/build or set LOOPSTALL_BINARY"
-    if not shutil.which("prometheus") or not shutil.which("promtool"):
-        return "Debian's prometheus is not installed"
-    return None
-
-
-pytestmark = pytest.mark.skipif(missing() is not None, reason=str(missing()))
+LACKING = missing("prometheus", "promtool")
+pytestmark = pytest.mark.skipif(LACKING is not None, reason=str(LACKING))
 
 
 class System:
@@ -61,12 +51,6 @@ class System:
         return json.loads(fetch(f"http://{self.admin}/api/v1/stalls/{name}"))
 
 
-def is_ready(agent, process, directory):
-    if process.poll() is not None:
-        pytest.fail(f"the agent ended: {example_service.tail_of(directory, 'agent')}")
-    return fetch(f"http://{agent}/readyz")
-
-
 def chart_capabilities():
     """Those that the chart gives, in setpriv's words."""
     template = (paths.CHART / "templates/daemonset.yaml").read_text()
@@ -83,15 +67,10 @@ def as_in_the_chart():
 @pytest.fixture(scope="module")
 def system(tmp_path_factory):
     directory = tmp_path_factory.mktemp("live")
-    agent, admin = (f"127.0.0.1:{free_port()}" for _ in range(2))
-    command = [*as_in_the_chart(), paths.BINARY, "agent", "--listen", agent]
-    command += ["--admin-listen", admin]
-    with example_service.under_load(directory), example_service.running(
-        command, "agent", directory
-    ) as process:
-        wait_until(lambda: is_ready(agent, process, directory), 60, "the agent is ready")
-        with Prometheus(directory, agent, paths.RULES) as prometheus:
-            yield System(agent, admin, process.pid, prometheus)
+    with example_service.under_load(directory), \
+            live_agent(directory, as_in_the_chart()) as agent, \
+            Prometheus(directory, agent.listen, paths.RULES) as prometheus:
+        yield System(agent.listen, agent.admin, agent.process.pid, prometheus)
 
 
 def test_the_agent_has_only_the_charts_capabilities(system):

@@ -48,3 +48,8 @@ class Change:
         """The change of each value of one label."""
         values = {pairs.get(label) for pairs, _ in self.after.find(name, **labels)}
         return {value: self.sum(name, **{label: value}, **labels) for value in sorted(values)}
+
+    def lost(self):
+        """{reason: how many} of the measurements that were lost."""
+        counts = self.values_of("loopstall_events_lost_total", "reason")
+        return {reason: count for reason, count in counts.items() if count}
