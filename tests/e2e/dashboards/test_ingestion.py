@@ -104,7 +104,7 @@ def test_every_number_is_kept_as_it_is(servers, name):
 def test_counters_begin_with_a_zero_at_their_creation(servers):
     """So that the first hold of a function is in increase(), too."""
     started, _ = servers
-    selector = f'loopstall_blocking_seconds_count{{process="{PROCESS}",function="hold"}}'
+    selector = f'loopstall_blocking_seconds_count{{process="{PROCESS}",function="hold",cause="sleep"}}'
     for name, begins_at_zero in (("created", True), ("debian", False)):
         found = started[name].get("query", query=f"{selector}[10m]")["result"]
         (series,) = found
@@ -114,11 +114,12 @@ def test_counters_begin_with_a_zero_at_their_creation(servers):
 
 def test_native_histograms_have_the_same_buckets(servers):
     started, agent = servers
-    selector = f'loopstall_blocking_seconds{{process="{PROCESS}",function="hold"}}'
+    selector = f'loopstall_blocking_seconds{{process="{PROCESS}",function="hold",cause="sleep"}}'
     (series,) = started["native"].get("query", query=selector)["result"]
     histogram = series["histogram"][1]
     classic = {key: value for key, value in own_samples(agent).items()
-               if key[0] == "loopstall_blocking_seconds_bucket" and ("function", "hold") in key}
+               if key[0] == "loopstall_blocking_seconds_bucket" and ("function", "hold") in key
+               and ("cause", "sleep") in key}
     by_bound = sorted((float(dict(key[1:])["le"]), value) for key, value in classic.items())
     cumulative = [0, *(value for _, value in by_bound)]
     filled = {bound: after - before for (bound, _), before, after in
