@@ -167,9 +167,11 @@ static __always_inline bool take_verdict(struct thread_state *thread, struct tas
 		return false;
 	is_answer = verdict->question == thread->question;
 	is_home = verdict->kind == LS_VERDICT_HOME;
-	thread->slot = verdict->slot;
-	thread->generation = verdict->generation;
-	thread->runtime = verdict->runtime;
+	if (is_answer) {
+		thread->slot = verdict->slot;
+		thread->generation = verdict->generation;
+		thread->runtime = verdict->runtime;
+	}
 	bpf_map_delete_elem(&verdicts, &key);
 	if (!is_answer)
 		return false;
@@ -419,6 +421,32 @@ static __always_inline void continue_candidacy(struct thread_state *thread,
 	clear_turn(thread);
 }
 
+/* It ends without an answer: of a loop that was one, nothing else will tell. */
+static __noinline int end_candidacy(void)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct thread_state *thread = thread_of(task);
+	struct ls_unheard_event event = {};
+	__u64 now = bpf_ktime_get_ns();
+
+	if (!thread || thread->status != THREAD_CANDIDATE)
+		return 0;
+	if (thread->asked_ns) {
+		continue_candidacy(thread, task, now);
+		fill_header(&event.header, LS_EVENT_UNHEARD, thread, task, now);
+		event.question = thread->question;
+		event.idle_ns = thread->early_idle_ns;
+		event.startup_ns = thread->early_startup_ns;
+		__builtin_memcpy(event.busy_ns, thread->early_cause_ns, sizeof(event.busy_ns));
+		send_urgent_event(&event, sizeof(event), LS_LOST_LIFECYCLE);
+	}
+	thread->status = THREAD_NEW;
+	thread->candidate_file = 0;
+	thread->asked_ns = 0;
+	clear_turn(thread);
+	return 0;
+}
+
 /* question: 0 asks about waits of that kind, and not whether this thread is a loop. */
 static __always_inline void ask_about_wait(struct thread_state *thread, struct task_struct *task,
 					   struct ls_process *process, const struct wait *wait,
@@ -476,12 +504,14 @@ static __always_inline void on_unjudged_wait(struct thread_state *thread, struct
 	file = object_of_wait(thread, task, wait);
 	if (!file || is_rejected(thread, file, now))
 		return;
-	if (is_candidate && thread->candidate_file == file)
+	if (is_candidate && thread->candidate_file == file) {
 		continue_candidacy(thread, task, now);
-	else if (is_candidate && thread->asked_ns && now - thread->asked_ns < ASK_AGAIN_NS)
+	} else if (is_candidate && thread->asked_ns && now - thread->asked_ns < ASK_AGAIN_NS) {
 		return; /* a nested wait of the turn that may be one */
-	else
+	} else {
+		end_candidacy();
 		start_candidacy(thread, task, file, wait, now);
+	}
 	thread->accounted_ns = now;
 	thread->wait_enter_ns = now;
 	note_timeout(thread, wait->timeout_ns, now);
@@ -648,6 +678,8 @@ static __always_inline void close_fd(struct thread_state *thread, struct task_st
 
 	if (thread->status == THREAD_SEEDED)
 		adopt_seed(thread, task, now);
+	if (thread->status == THREAD_CANDIDATE)
+		take_verdict(thread, task, now);
 	if (thread->status == THREAD_LOOP) {
 		if (fd == thread->home_fd)
 			end_loop(thread, task, LS_END_CLOSED, now);
@@ -662,11 +694,8 @@ static __always_inline void close_fd(struct thread_state *thread, struct task_st
 	/* What poll and select wait for is no file: they are known by the descriptor that wakes them. */
 	if (thread->candidate_file == file ||
 	    (thread->status == THREAD_CANDIDATE && thread->candidate_kind != LS_WAIT_EPOLL &&
-	     thread->candidate_fd == fd)) {
-		thread->candidate_file = 0;
-		thread->status = THREAD_NEW;
-		thread->asked_ns = 0;
-	}
+	     thread->candidate_fd == fd))
+		end_candidacy();
 }
 
 static __noinline int on_fd_close(__s32 fd)
@@ -791,6 +820,8 @@ static __always_inline void on_thread_exit(struct task_struct *task, __u64 now)
 	enter_hook(thread);
 	if (thread->status == THREAD_SEEDED)
 		adopt_seed(thread, task, now);
+	if (thread->status == THREAD_CANDIDATE && !take_verdict(thread, task, now))
+		end_candidacy();
 	if (thread->status == THREAD_LOOP)
 		end_loop(thread, task, LS_END_EXIT, now);
 	thread->status = THREAD_IGNORED;
@@ -805,6 +836,8 @@ static __always_inline void on_exec(struct task_struct *task, __u64 now)
 	if (!thread)
 		return;
 	enter_hook(thread);
+	if (thread->status == THREAD_CANDIDATE && !take_verdict(thread, task, now))
+		end_candidacy();
 	if (thread->status == THREAD_LOOP)
 		end_loop(thread, task, LS_END_EXEC, now);
 	thread->status = THREAD_NEW;

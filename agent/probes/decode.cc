@@ -133,6 +133,12 @@ std::optional<decltype(Event::what)> decode_what(uint32_t type, std::span<const 
       if (!event) return std::nullopt;
       return LoopBegan{event->runtime, event->wait_kind != LS_WAIT_EPOLL};
     }
+    case LS_EVENT_UNHEARD: {
+      const auto event = view<ls_unheard_event>(record);
+      if (!event) return std::nullopt;
+      return LoopUnheard{event->question, event->idle_ns, event->startup_ns,
+                         to_by_cause(event->busy_ns)};
+    }
     case LS_EVENT_PROCESS_EXIT:
       return ProcessExited{};
     case LS_EVENT_PROCESS_EXEC:

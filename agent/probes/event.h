@@ -99,13 +99,22 @@ struct LoopBegan {
   bool polls = false;    ///< it waits in poll or select
 };
 
+/// What was asked about is over, and no answer was fetched: its whole account, should it have been
+/// a loop.
+struct LoopUnheard {
+  uint64_t question = 0;
+  uint64_t idle_ns = 0;
+  uint64_t startup_ns = 0;
+  stalls::ByCause busy_ns{};
+};
+
 struct ProcessExited {};
 struct ProcessExeced {};
 
 struct Event {
   EventOrigin origin;
   std::variant<Announced, Candidate, BlockEnded, HolderSeen, Ticked, TurnEnded, EventsDelayed,
-               LoopEnded, LoopBegan, ProcessExited, ProcessExeced>
+               LoopEnded, LoopBegan, ProcessExited, ProcessExeced, LoopUnheard>
       what;
 };
 

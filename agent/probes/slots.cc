@@ -4,6 +4,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <chrono>
@@ -134,6 +135,16 @@ void Slots::prepare_in_turn(uint32_t slot, uint32_t generation, uint64_t since_n
   account->turn_start_ns = since_ns;
   account->turn_number = 1;
   account->turn_flags = LS_TURN_AT_LEAST;
+}
+
+void Slots::finish(uint32_t slot, uint64_t end_ns, const LoopUnheard& unheard) {
+  ls_slot* account = slot_at(slot);
+  account->idle_ns = unheard.idle_ns;
+  account->startup_ns = unheard.startup_ns;
+  std::copy(unheard.busy_ns.begin(), unheard.busy_ns.end(), account->busy_ns);
+  account->accounted_ns = end_ns;
+  account->turn_start_ns = 0;
+  account->state = LS_SLOT_ENDED;
 }
 
 bool Slots::retire(uint32_t slot) {

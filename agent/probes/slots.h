@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "probes/event.h"
 #include "stacks/raw_stack.h"
 #include "stalls/loop_account.h"
 
@@ -47,6 +48,8 @@ class Slots {
   void prepare(uint32_t slot, uint32_t generation, uint64_t since_ns);
   /// The same for a loop that was inside a turn when it was first seen.
   void prepare_in_turn(uint32_t slot, uint32_t generation, uint64_t since_ns, stalls::Cause cause);
+  /// Ends the account of a loop whose thread never fetched its verdict, and never will.
+  void finish(uint32_t slot, uint64_t end_ns, const LoopUnheard& unheard);
   void release(uint32_t slot);
   /// Takes the slot of a loop that has ended back from its thread; false when the thread has begun
   /// its next loop in it.

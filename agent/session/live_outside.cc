@@ -54,6 +54,10 @@ void LiveOutside::prepare_slot_in_turn(uint32_t slot, uint32_t generation, uint6
   probes_.slots().prepare_in_turn(slot, generation, since_ns, cause);
 }
 
+void LiveOutside::finish_slot(uint32_t slot, uint64_t end_ns, const probes::LoopUnheard& unheard) {
+  probes_.slots().finish(slot, end_ns, unheard);
+}
+
 bool LiveOutside::retire_slot(uint32_t slot) { return probes_.slots().retire(slot); }
 
 void LiveOutside::release_slot(uint32_t slot) { probes_.slots().release(slot); }

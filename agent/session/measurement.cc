@@ -282,8 +282,9 @@ void Measurement::on(const probes::EventOrigin& origin, const probes::Candidate&
     outside_.inspect(origin.pid);
   }
   stacks::RawStack raw = candidate.stack;
-  questions_.push_back(
-      {origin, candidate, stacks_.intern(origin.pid, std::move(raw), outside_.monotonic_ns())});
+  questions_.push_back({origin, candidate,
+                        stacks_.intern(origin.pid, std::move(raw), outside_.monotonic_ns()),
+                        std::nullopt});
   judge_known_waits();
 }
 
@@ -333,6 +334,10 @@ void Measurement::judge(const Question& question) {
   if (loop == nullptr) return;
   loop->set_polls(question.candidate.polls);
   outside_.prepare_slot(loop->slot(), loop->generation(), question.origin.time_ns);
+  if (question.over) {
+    finish_unheard(*loop, *question.over);
+    return;
+  }
   if (!outside_.accept(wait, loop->slot(), loop->generation(), static_cast<uint32_t>(kind))) {
     loop->mark_ended(outside_.monotonic_ns());
     return;
@@ -347,6 +352,24 @@ void Measurement::drop_unanswered(const probes::WaitIdentity& wait) {
     outside_.withdraw(loop->wait());
     loop->mark_ended(outside_.monotonic_ns());
   }
+}
+
+/// It ended before the answer reached its thread: before it was given, or since.
+void Measurement::on(const probes::EventOrigin& origin, const probes::LoopUnheard& unheard) {
+  const probes::WaitIdentity wait{origin.pid, origin.tid, unheard.question};
+  for (Question& question : questions_) {
+    const bool is_it = question.origin.pid == wait.pid && question.origin.tid == wait.tid &&
+                       question.candidate.question == wait.question;
+    if (is_it) question.over = {origin.time_ns, unheard};
+  }
+  Loop* loop = find(wait);
+  if (loop != nullptr && loop->wait() == wait) finish_unheard(*loop, {origin.time_ns, unheard});
+}
+
+void Measurement::finish_unheard(Loop& loop, const UnheardEnd& end) {
+  outside_.withdraw(loop.wait());
+  outside_.finish_slot(loop.slot(), end.time_ns, end.account);
+  loop.mark_ended(outside_.monotonic_ns());
 }
 
 /// The living loop on that thread; null when there is none.
@@ -622,7 +645,8 @@ void Measurement::update_loops(uint64_t now_ns) {
   }
   const uint64_t read_ns = outside_.clock_ns();
   for (auto& [loop, account] : readings) {
-    loop->update(std::move(account), read_ns);
+    // Its process may have ended before a hook could end its account.
+    loop->update(std::move(account), loop->has_ended() ? loop->ended_ns() : read_ns);
     if (!loop->audit().has_begun()) audit(*loop);
     // Its last event may have been lost with a full ring, or it ended before it was a loop.
     if (loop->account().activity == stalls::LoopActivity::ended || is_stillborn(*loop, now_ns)) {

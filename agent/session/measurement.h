@@ -62,10 +62,15 @@ class Measurement {
     uint64_t look_ns = 0;
     int looks = 0;
   };
+  struct UnheardEnd {
+    uint64_t time_ns = 0;
+    probes::LoopUnheard account;
+  };
   struct Question {  // a wait that waits for the names of its stack
     probes::EventOrigin origin;
     probes::Candidate candidate;
     SeenStackPtr seen;
+    std::optional<UnheardEnd> over;  // the loop has ended meanwhile, if it was one
   };
 
   void on(const probes::EventOrigin& origin, const probes::Announced&);
@@ -77,6 +82,7 @@ class Measurement {
   void on(const probes::EventOrigin& origin, const probes::EventsDelayed& delayed);
   void on(const probes::EventOrigin& origin, const probes::LoopEnded& ended);
   void on(const probes::EventOrigin& origin, const probes::LoopBegan& began);
+  void on(const probes::EventOrigin& origin, const probes::LoopUnheard& unheard);
   void on(const probes::EventOrigin& origin, const probes::ProcessExited&);
   void on(const probes::EventOrigin& origin, const probes::ProcessExeced&);
   void on(Inspected&& inspected);
@@ -103,6 +109,7 @@ class Measurement {
                      loops::RuntimeKind kind);
   void offer_slots();
   void drop_unanswered(const probes::WaitIdentity& wait);
+  void finish_unheard(Loop& loop, const UnheardEnd& end);
   Loop* find(const probes::EventOrigin& origin);
   Loop* find(const probes::WaitIdentity& wait);
   void seed(const std::vector<SightedLoop>& sighted);

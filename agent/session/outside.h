@@ -45,6 +45,7 @@ class Outside : public StackRequests {
   virtual void prepare_slot(uint32_t slot, uint32_t generation, uint64_t since_ns) = 0;
   virtual void prepare_slot_in_turn(uint32_t slot, uint32_t generation, uint64_t since_ns,
                                     stalls::Cause cause) = 0;
+  virtual void finish_slot(uint32_t slot, uint64_t end_ns, const probes::LoopUnheard& unheard) = 0;
   virtual bool retire_slot(uint32_t slot) = 0;
   virtual void release_slot(uint32_t slot) = 0;
 

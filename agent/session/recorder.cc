@@ -95,6 +95,10 @@ void Recorder::prepare_slot_in_turn(uint32_t slot, uint32_t generation, uint64_t
   live_.prepare_slot_in_turn(slot, generation, since_ns, cause);
 }
 
+void Recorder::finish_slot(uint32_t slot, uint64_t end_ns, const probes::LoopUnheard& unheard) {
+  live_.finish_slot(slot, end_ns, unheard);
+}
+
 bool Recorder::retire_slot(uint32_t slot) {
   return note(fmt::format("retire {}", slot), live_.retire_slot(slot));
 }

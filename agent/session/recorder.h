@@ -46,6 +46,7 @@ class Recorder : public Outside {
   void prepare_slot(uint32_t slot, uint32_t generation, uint64_t since_ns) override;
   void prepare_slot_in_turn(uint32_t slot, uint32_t generation, uint64_t since_ns,
                             stalls::Cause cause) override;
+  void finish_slot(uint32_t slot, uint64_t end_ns, const probes::LoopUnheard& unheard) override;
   bool retire_slot(uint32_t slot) override;
   void release_slot(uint32_t slot) override;
   bool describe(const stacks::PythonProcess& process) override;

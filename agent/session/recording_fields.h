@@ -157,6 +157,14 @@ void describe(Archive& archive, probes::LoopBegan& began) {
 }
 
 template <typename Archive>
+void describe(Archive& archive, probes::LoopUnheard& unheard) {
+  archive("question", unheard.question);
+  archive("idle", unheard.idle_ns);
+  archive("startup", unheard.startup_ns);
+  archive("busy", unheard.busy_ns);
+}
+
+template <typename Archive>
 void describe(Archive&, probes::ProcessExited&) {}
 
 template <typename Archive>

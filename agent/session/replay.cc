@@ -46,6 +46,7 @@ class RecordedOutside : public Outside {
   }
   void prepare_slot(uint32_t, uint32_t, uint64_t) override {}
   void prepare_slot_in_turn(uint32_t, uint32_t, uint64_t, stalls::Cause) override {}
+  void finish_slot(uint32_t, uint64_t, const probes::LoopUnheard&) override {}
   bool retire_slot(uint32_t slot) override { return answer<bool>(fmt::format("retire {}", slot)); }
   void release_slot(uint32_t) override {}
   bool describe(const stacks::PythonProcess& process) override {

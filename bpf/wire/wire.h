@@ -177,6 +177,7 @@ enum ls_event_type {
 	LS_EVENT_PROCESS_EXIT,
 	LS_EVENT_PROCESS_EXEC, /* of every process: a new program may hold a loop soon */
 	LS_EVENT_LOOP_BEGIN,   /* a loop whose wait was judged before: it needed no question */
+	LS_EVENT_UNHEARD,      /* what was asked about is over, and no answer was fetched */
 };
 
 struct ls_event_header {
@@ -258,6 +259,15 @@ struct ls_loop_end_event {
 };
 
 enum ls_loop_end { LS_END_CLOSED, LS_END_EXEC, LS_END_EXIT };
+
+/* UNHEARD: its whole account, in case that the answer is, or was, "home". */
+struct ls_unheard_event {
+	struct ls_event_header header;
+	__u64 question;
+	__u64 idle_ns;
+	__u64 startup_ns;
+	__u64 busy_ns[LS_CAUSES];
+};
 
 /* LOOP_BEGIN: header.slot is the one that its thread had before, or a spare one. */
 struct ls_loop_begin_event {

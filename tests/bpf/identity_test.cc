@@ -14,6 +14,7 @@ namespace {
 
 using probes::Candidate;
 using probes::Event;
+using probes::LoopUnheard;
 using stalls::Cause;
 
 /// asyncio asks for as many events as it watches descriptors, and its self-pipe is one of them.
@@ -67,6 +68,29 @@ TEST_F(Identity, AnAnswerIsForItsQuestionOnly) {
                    event.origin.time_ns <= account->birth_ns)
           << "slot " << answer.slot << " went to a wait that was asked about later";
     }
+  }
+}
+
+/// Nobody else knows what a loop did that was over before its answer came.
+TEST_F(Identity, ALoopThatNeverHeardTellsItsAccount) {
+  observer_->answer_delay_ns = 3'000'000'000;
+  const Victim victim = start("short_loops");
+  ASSERT_TRUE(observer_->until([&] { return count<LoopUnheard>() >= 10; }));
+  for (const Event& event : observer_->events) {
+    const auto* unheard = std::get_if<LoopUnheard>(&event.what);
+    if (unheard == nullptr) continue;
+    const auto asked =
+        std::find_if(observer_->events.begin(), observer_->events.end(), [&](const Event& other) {
+          const auto* candidate = std::get_if<Candidate>(&other.what);
+          return candidate != nullptr && candidate->question == unheard->question;
+        });
+    ASSERT_NE(asked, observer_->events.end());
+    if (!is_asyncio(*asked)) continue;
+    const uint64_t busy =
+        std::accumulate(unheard->busy_ns.begin(), unheard->busy_ns.end(), uint64_t{0});
+    EXPECT_EQ(busy + unheard->idle_ns, event.origin.time_ns - unheard->question);
+    EXPECT_GT(unheard->idle_ns, 100'000u) << "it slept 200 us";
+    EXPECT_GT(busy, 10'000u);
   }
 }
 

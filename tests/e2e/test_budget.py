@@ -17,6 +17,7 @@ pytestmark = pytest.mark.usefixtures("privileged")
 BUDGET = ("--budget", "3%", "--budget-per-core", "0.1%")
 SECONDS = 5
 EXACT = 0.001
+UNCAUSED = {"other", "runqueue", "throttled"}
 BLOCKER = "resting_blocker.py"
 
 
@@ -32,6 +33,17 @@ def functions(change, **labels):
         "loopstall_function_busy_seconds_total", "function", **labels).items() if seconds > 0}
 
 
+def has_no_causes(agent):
+    """Causes of before trail in where a loop was shown too much of another one: nothing that was
+    shown is taken back, so they are held back until that one has caught up."""
+    before = agent.scrape()
+    time.sleep(1)
+    causes = Change(before, agent.scrape()).values_of("loopstall_busy_seconds_total", "cause",
+                                                      process=crowds.SCRIPT)
+    trailing = sum(causes[cause] for cause in set(causes) - UNCAUSED)
+    return trailing < EXACT / 2 * sum(causes.values())
+
+
 @pytest.fixture(scope="module")
 def course():
     """An agent beside fifty saturated loops until it measures turns only, then beside one that
@@ -41,7 +53,7 @@ def course():
         with crowds.loops(processes=50, each=1, turn_seconds=0):
             crowds.wait_until_listed(agent, 50, 60)
             waiting.until(lambda: level(agent) == "turns", 90, "it measures turns only", every=1)
-            time.sleep(2)
+            waiting.until(lambda: has_no_causes(agent), 30, "turns without causes only")
             before, first = agent.scrape(), crowds.look(agent)
             time.sleep(SECONDS)
             assert level(agent) == "turns"
@@ -74,7 +86,8 @@ def test_turns_go_on_and_nobody_is_blamed(course):
     assert change.sum("loopstall_turn_seconds_count", process=crowds.SCRIPT) >= 100
     causes = change.values_of("loopstall_busy_seconds_total", "cause", process=crowds.SCRIPT)
     busy = sum(causes.values())
-    assert causes["other"] + causes["runqueue"] + causes["throttled"] == pytest.approx(busy, rel=EXACT)
+    print(causes)
+    assert sum(causes[cause] for cause in UNCAUSED) == pytest.approx(busy, rel=EXACT)
     blamed = functions(change, process=crowds.SCRIPT)
     assert set(blamed) <= {"~unsampled", "~machine"}
     assert sum(blamed.values()) == pytest.approx(busy, rel=EXACT, abs=0.05)

@@ -24,8 +24,8 @@ STARTS = int(os.environ.get("LOOPSTALL_STARTS", "4000"))
 ROUNDS = ((STARTS // 4, 200), (STARTS * 3 // 4, 400))  # process starts, loops among them
 AFTERWARDS = 150
 EXACT = 0.001
-# A thread that ends before it has heard that it is a loop's is taken for an idle one for two seconds.
-UNHEARD_SECONDS = 2.5 * 3
+# Between the end of a thread and the agent's hearing of it.
+UNHEARD_SECONDS = 0.5
 
 
 @dataclasses.dataclass

@@ -228,6 +228,16 @@ TEST(Decode, LoopBegin) {
   }
 }
 
+TEST(Decode, Unheard) {
+  ls_unheard_event event{header(LS_EVENT_UNHEARD), 4, 5, 6, {}};
+  event.busy_ns[LS_SLEEP] = 7;
+  const auto unheard = what<LoopUnheard>(bytes_of(event));
+  EXPECT_EQ(unheard.question, 4u);
+  EXPECT_EQ(unheard.idle_ns, 5u);
+  EXPECT_EQ(unheard.startup_ns, 6u);
+  EXPECT_EQ(unheard.busy_ns[stalls::index(Cause::sleep)], 7u);
+}
+
 TEST(Decode, RecordsThatAreTooShortAreRejected) {
   const std::vector<std::pair<uint32_t, std::size_t>> whole = {
       {LS_EVENT_ANNOUNCE, sizeof(ls_event_header)},
@@ -239,6 +249,7 @@ TEST(Decode, RecordsThatAreTooShortAreRejected) {
       {LS_EVENT_DELAYED, sizeof(ls_delayed_event)},
       {LS_EVENT_LOOP_END, sizeof(ls_loop_end_event)},
       {LS_EVENT_LOOP_BEGIN, sizeof(ls_loop_begin_event)},
+      {LS_EVENT_UNHEARD, sizeof(ls_unheard_event)},
       {LS_EVENT_PROCESS_EXIT, sizeof(ls_event_header)},
       {LS_EVENT_PROCESS_EXEC, sizeof(ls_event_header)}};
   for (const auto& [type, size] : whole) {
@@ -253,7 +264,7 @@ TEST(Decode, RecordsThatAreTooShortAreRejected) {
 TEST(Decode, UnknownTypesAreRejected) {
   const Bytes zeros(sizeof(ls_stack_event));
   EXPECT_FALSE(decode_event(zeros));
-  for (const uint32_t type : {0u, LS_EVENT_LOOP_BEGIN + 1u, 0xffffffffu}) {
+  for (const uint32_t type : {0u, LS_EVENT_UNHEARD + 1u, 0xffffffffu}) {
     EXPECT_FALSE(decode_event(bytes_of(stack_event(type, 2))));
   }
 }
