@@ -101,6 +101,12 @@ base::Result<double> percent_value(std::string_view name, std::string_view text)
 }
 
 base::Result<std::string> listen_value(std::string_view name, std::string_view text) {
+  if (text.starts_with("https:")) {
+    return fail(ErrorKind::usage,
+                "{} serves plain HTTP: put a proxy that speaks TLS before it, and give it an "
+                "address and a port, such as 127.0.0.1:9877",
+                name);
+  }
   const std::size_t colon = text.rfind(':');
   if (colon == std::string_view::npos || !parse_number<uint16_t>(text.substr(colon + 1))) {
     return fail(ErrorKind::usage, "{} needs an address and a port, such as 0.0.0.0:9877, not '{}'",

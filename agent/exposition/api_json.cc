@@ -3,46 +3,17 @@
 
 #include <fmt/format.h>
 
-#include <array>
-#include <ctime>
-#include <nlohmann/json.hpp>
-
 #include "base/proportion.h"
+#include "exposition/json_values.h"
 
 namespace loopstall::exposition {
 namespace {
 
-// Keeps the members in the order in which they are documented.
-using Json = nlohmann::ordered_json;
 using stalls::ByCause;
 using stalls::Cause;
 using stalls::ServiceSnapshot;
 
-constexpr int kVersion = 1;
-
 double seconds(uint64_t ns) { return static_cast<double>(ns) / 1e9; }
-
-std::string dump(const Json& json) {
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
-}
-
-/// RFC 3339 in UTC with milliseconds.
-std::string rfc3339(uint64_t wall_ns) {
-  const auto whole_seconds = static_cast<std::time_t>(wall_ns / 1'000'000'000);
-  std::tm utc{};
-  ::gmtime_r(&whole_seconds, &utc);
-  std::array<char, 32> text{};
-  std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%S", &utc);
-  return fmt::format("{}.{:03}Z", text.data(), wall_ns / 1'000'000 % 1000);
-}
-
-Json labels_json(const loops::LoopLabels& labels) {
-  return {{"process", labels.process},
-          {"runtime", labels.runtime},
-          {"namespace", labels.namespace_},
-          {"pod", labels.pod},
-          {"container", labels.container}};
-}
 
 /// Every cause, zeros included.
 template <typename Value>
@@ -216,7 +187,7 @@ Json agent_json(const stalls::AgentHealth& health, const BuildInfo& build) {
 
 std::string loops_json(const stalls::Snapshot& snapshot, const BuildInfo& build,
                        const Present& present) {
-  Json json = {{"version", kVersion},
+  Json json = {{"version", kApiVersion},
                {"wall_time", rfc3339(snapshot.wall_ns)},
                {"services", Json::array()},
                {"agent", agent_json(snapshot.health, build)}};
@@ -227,11 +198,11 @@ std::string loops_json(const stalls::Snapshot& snapshot, const BuildInfo& build,
 }
 
 std::string stalls_json(const stalls::Snapshot& snapshot, const StallFilter& filter) {
-  std::string json = fmt::format("{{\"version\":{},\"stalls\":[", kVersion);
+  std::string json = fmt::format("{{\"version\":{},\"stalls\":[", kApiVersion);
   std::size_t listed = 0;
   for (const auto& record : snapshot.stalls) {
     if (listed == filter.limit) break;
-    if (filter.process && record->labels.process != *filter.process) continue;
+    if (!filter.accepts(*record)) continue;
     if (listed++ > 0) json += ',';
     json += stalls::to_json(*record);
   }
@@ -248,7 +219,7 @@ std::optional<std::string> stall_json(const stalls::Snapshot& snapshot, std::str
 HealthAnswer health_json(const stalls::Snapshot& snapshot, uint64_t now_ns) {
   const uint64_t age_ns = now_ns > snapshot.monotonic_ns ? now_ns - snapshot.monotonic_ns : 0;
   const bool healthy = age_ns < kSnapshotFreshNs;
-  Json json = {{"version", kVersion},
+  Json json = {{"version", kApiVersion},
                {"healthy", healthy},
                {"snapshot_age_seconds", seconds(age_ns)},
                {"reasons", Json::array()}};
@@ -262,12 +233,13 @@ HealthAnswer health_json(const stalls::Snapshot& snapshot, uint64_t now_ns) {
 
 HealthAnswer ready_json(const stalls::Snapshot& snapshot) {
   const stalls::AgentHealth& health = snapshot.health;
-  const Json json = {{"version", kVersion}, {"ready", health.ready}, {"reasons", health.not_ready}};
+  const Json json = {
+      {"version", kApiVersion}, {"ready", health.ready}, {"reasons", health.not_ready}};
   return {health.ready, dump(json)};
 }
 
 std::string error_json(std::string_view message) {
-  return dump({{"version", kVersion}, {"error", message}});
+  return dump({{"version", kApiVersion}, {"error", message}});
 }
 
 }  // namespace loopstall::exposition

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include "exposition/build_info.h"
+#include "exposition/stall_filter.h"
 #include "exposition/turn_now.h"
 #include "stalls/snapshot.h"
 
@@ -19,12 +19,6 @@ namespace loopstall::exposition {
 /// /api/v1/loops.
 std::string loops_json(const stalls::Snapshot& snapshot, const BuildInfo& build,
                        const Present& present);
-
-/// Which stalls to list.
-struct StallFilter {
-  std::size_t limit = 1000;
-  std::optional<std::string> process;  ///< exact name; none lists all
-};
 
 /// /api/v1/stalls: newest first.
 std::string stalls_json(const stalls::Snapshot& snapshot, const StallFilter& filter);

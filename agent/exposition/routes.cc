@@ -13,6 +13,8 @@
 #include <utility>
 
 #include "exposition/api_json.h"
+#include "exposition/flame_json.h"
+#include "exposition/history_json.h"
 #include "exposition/page_assets.h"
 #include "exposition/process_stats.h"
 #include "exposition/snapshot_samples.h"
@@ -30,6 +32,14 @@ Response json_response(int status, std::string body) {
 
 Response error_response(int status, std::string_view message) {
   return json_response(status, error_json(message));
+}
+
+std::optional<uint64_t> whole_number(const std::string& text) {
+  uint64_t number = 0;
+  const char* end = text.data() + text.size();
+  const auto [parsed, error] = std::from_chars(text.data(), end, number);
+  if (error != std::errc{} || parsed != end) return std::nullopt;
+  return number;
 }
 
 /// The 405 answer when the method is neither GET nor HEAD.
@@ -113,7 +123,8 @@ void add_page_headers(Response& response) {
   response.headers.emplace_back(
       "Content-Security-Policy",
       "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
-      "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'");
+      "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+      "require-trusted-types-for 'script'");
   response.headers.emplace_back("Cross-Origin-Resource-Policy", "same-origin");
   response.headers.emplace_back("Cross-Origin-Opener-Policy", "same-origin");
   response.headers.emplace_back("Referrer-Policy", "no-referrer");
@@ -152,28 +163,43 @@ class AdminRoutes final : public Routes {
       return json_response(
           200, loops_json(*source_->snapshot(), build_, {clock_.monotonic_ns(), source_.get()}));
     }
-    if (request.path == "/api/v1/stalls") return stalls(request);
+    if (request.path == "/api/v1/stalls") return stalls(request, stalls_json);
+    if (request.path == "/api/v1/flame") return stalls(request, flame_json);
+    if (request.path == "/api/v1/history") return history(request);
     constexpr std::string_view kStallPrefix = "/api/v1/stalls/";
     if (request.path.starts_with(kStallPrefix)) {
       return stall(std::string_view(request.path).substr(kStallPrefix.size()));
     }
     return error_response(404,
                           "unknown path; this listener serves / and /api/v1/loops, "
-                          "/api/v1/stalls, /api/v1/stalls/<id>");
+                          "/api/v1/stalls, /api/v1/stalls/<id>, /api/v1/flame, /api/v1/history");
   }
 
-  Response stalls(const Request& request) const {
+  /// Lists what the query's filter lets through, or says what is wrong with the query.
+  template <typename List>
+  Response stalls(const Request& request, List list) const {
     StallFilter filter;
     std::string value;
     if (query_value(request.query, "limit", value)) {
-      const char* end = value.data() + value.size();
-      const auto [parsed, error] = std::from_chars(value.data(), end, filter.limit);
-      if (error != std::errc{} || parsed != end) {
-        return error_response(400, "limit is not a whole number");
-      }
+      const auto limit = whole_number(value);
+      if (!limit) return error_response(400, "limit is not a whole number");
+      filter.limit = *limit;
     }
     if (query_value(request.query, "process", value)) filter.process = value;
-    return json_response(200, stalls_json(*source_->snapshot(), filter));
+    if (query_value(request.query, "pod", value)) filter.pod = value;
+    if (query_value(request.query, "cause", value)) filter.cause = value;
+    return json_response(200, list(*source_->snapshot(), filter));
+  }
+
+  Response history(const Request& request) const {
+    std::string value;
+    uint64_t since_ms = 0;
+    if (query_value(request.query, "since", value)) {
+      const auto since = whole_number(value);
+      if (!since) return error_response(400, "since is not a whole number of milliseconds");
+      since_ms = *since;
+    }
+    return json_response(200, history_json(*source_->snapshot(), since_ms));
   }
 
   Response stall(std::string_view id) const {

@@ -166,7 +166,9 @@ std::optional<stalls::TurnInProgress> Session::turn_of(const stalls::LoopState& 
 }
 
 void Session::publish() {
-  auto fresh = std::make_shared<const stalls::Snapshot>(parts_->measurement->snapshot());
+  auto fresh = std::make_shared<stalls::Snapshot>(parts_->measurement->snapshot());
+  if (history_.add(*fresh)) shown_history_ = std::make_shared<const stalls::History>(history_);
+  fresh->history = shown_history_;
   const std::lock_guard lock(mutex_);
   snapshot_ = std::move(fresh);
 }

@@ -12,6 +12,7 @@
 #include "config/config.h"
 #include "probes/slots.h"
 #include "session/budget.h"
+#include "stalls/history.h"
 #include "stalls/snapshot.h"
 
 namespace loopstall::session {
@@ -45,6 +46,8 @@ class Session : public stalls::SnapshotSource {
 
   std::unique_ptr<Parts> parts_;  // used by thread_ while it runs
   Budget budget_;                 // likewise
+  stalls::History history_;       // likewise
+  std::shared_ptr<const stalls::History> shown_history_;
   mutable std::mutex mutex_;
   std::shared_ptr<const stalls::Snapshot> snapshot_;  // guarded by mutex_
   const probes::Slots* slots_ = nullptr;              // of parts_; guarded by mutex_

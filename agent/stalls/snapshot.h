@@ -157,6 +157,8 @@ struct AgentHealth {
   uint64_t stall_records_suppressed = 0;  ///< stalls counted but not logged, over the rate limit
 };
 
+class History;
+
 /// What the HTTP side reads: immutable, replaced as a whole by the session's thread.
 struct Snapshot {
   uint64_t monotonic_ns = 0;  ///< when it was taken
@@ -167,6 +169,7 @@ struct Snapshot {
   std::vector<ServiceSnapshot> services;
   AgentHealth health;
   std::vector<std::shared_ptr<const StallRecord>> stalls;  ///< newest first, at most 1,000
+  std::shared_ptr<const History> history;                  ///< null until there is any
 };
 
 /// Hands out the newest snapshot. Thread-safe; never null.

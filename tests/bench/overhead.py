@@ -41,6 +41,9 @@ sys.path.insert(0, str(HERE.parent / "e2e" / "demo"))
 import example_stack  # noqa: E402
 
 SERVER_CPU, LOAD_CPU = 0, 1
+# Load before each measurement. An agent that is left on has seen the service's stacks before; one that
+# has just begun reads their names, which costs it as much again for some seconds.
+WARM_SECONDS, AGENT_WARM_SECONDS = 1, 5
 LATENCY_UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1.0}
 
 
@@ -121,13 +124,20 @@ def cpu_seconds(pid):
                for task in pathlib.Path(f"/proc/{pid}/task").iterdir())
 
 
-def load(chosen, process, url, seconds=None):
-    """One measurement with wrk on the other CPU."""
-    before = cpu_seconds(process.pid)
-    text = subprocess.run(
-        pinned(LOAD_CPU, ["wrk", "-t1", "-c16", f"-d{seconds or chosen.seconds}s", "--latency",
-                          *chosen.service.load_script, url]),
+def wrk(chosen, url, seconds):
+    """What it says; on a CPU that is not the service's."""
+    return subprocess.run(
+        pinned(LOAD_CPU, ["wrk", "-t1", "-c16", f"-d{seconds}s", "--latency", *chosen.service.load_script,
+                          url]),
         check=True, capture_output=True, text=True).stdout
+
+
+def load(chosen, process, url, warm_seconds=WARM_SECONDS):
+    """One measurement."""
+    if warm_seconds:
+        wrk(chosen, url, warm_seconds)
+    before = cpu_seconds(process.pid)
+    text = wrk(chosen, url, chosen.seconds)
     rate = re.search(r"Requests/sec:\s+([\d.]+)", text)
     p50, p99 = (re.search(rf"{share}%\s+([\d.]+)(us|ms|s)", text) for share in (50, 99))
     requests = re.search(r"(\d+) requests in", text)
@@ -141,8 +151,9 @@ def load_with_agent(chosen, process, url):
     """(Measured, AgentCost): the agent is ready and knows the loop before the load begins."""
     with Agent(stall_threshold="100ms") as agent:
         own = agent.wait_for_loop(process.pid)["labels"]["process"]
+        wrk(chosen, url, AGENT_WARM_SECONDS)
         before, cpu_before, started = agent.scrape(), agent.cpu_seconds(), time.monotonic()
-        measured = load(chosen, process, url)
+        measured = load(chosen, process, url, warm_seconds=0)
         elapsed = time.monotonic() - started
         cpu, resident = agent.cpu_seconds() - cpu_before, agent.resident_bytes()
         change = Change(before, agent.scrape())
@@ -268,7 +279,6 @@ def measure_agent(chosen):
     """([without, with] pairs, [without, without] pairs, [AgentCost])."""
     pairs, control, costs = [], [], []
     with chosen.service.running() as (process, url):
-        load(chosen, process, url, 2)  # warm
         for number in range(chosen.pairs):
             if number % 2:
                 with_agent, cost = load_with_agent(chosen, process, url)
@@ -291,8 +301,6 @@ def measure_comparisons(chosen):
     pairs = {name: [] for name in ("PYTHONASYNCIODEBUG=1", *tools)}
     with chosen.service.running() as (process, url), \
             chosen.service.running(PYTHONASYNCIODEBUG="1") as (debugged, debug_url):
-        load(chosen, process, url, 2)
-        load(chosen, debugged, debug_url, 2)
         for _ in range(chosen.comparison_pairs):
             without = load(chosen, process, url)
             pairs["PYTHONASYNCIODEBUG=1"].append((without, load(chosen, debugged, debug_url)))

@@ -98,6 +98,31 @@ def test_short_lived_pod_has_its_names(agent, root, form):
                       "the pod's gauge has ended")
 
 
+def test_restarted_container_goes_on_in_its_series(agent, root):
+    """Three lives of a container, each with an id of its own: no series twice, no counter that starts
+    anew, and the last life's time is there when its gauge has gone."""
+    uid, pod = str(uuid.uuid4()), f"shop-{uuid.uuid4().hex[:8]}"
+    labels = {"namespace": "e2e-prod", "pod": pod, "container": "web"}
+    held = []
+    for _ in range(3):
+        container_id = containers.new_id()
+        with pod_logs("e2e-prod", pod, uid, "web", container_id):
+            container = containers.Container(root, cgroup_path("cgroupfs", uid, container_id))
+            with containers.ContainedTalker(container, ["lifecycle.py", "exit_in_stall", "asyncio"]) as victim:
+                victim.hear("hanging")
+                waiting.until(lambda: agent.scrape().find("loopstall_loops", **labels), 10, "it is found")
+                victim.process.wait(20)
+        waiting.until(lambda: not agent.scrape().find("loopstall_loops", **labels), 10, "it has ended")
+        scrape = agent.scrape()
+        keys = [(name, *sorted(of.items())) for name, of, _ in scrape.samples]
+        assert len(keys) == len(set(keys))
+        held.append(scrape.sum("loopstall_busy_seconds_total", cause="sleep", **labels))
+        assert len(scrape.find("loopstall_busy_seconds_total", cause="sleep", **labels)) == 1
+    first, second, third = held[0], held[1] - held[0], held[2] - held[1]
+    assert first > 0.2
+    assert 0.8 * first < second < 1.25 * first and 0.8 * first < third < 1.25 * first, held
+
+
 def node_uts_can_be_read():
     try:
         return bool(os.readlink("/proc/1/ns/uts"))

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Serves the page over made-up snapshots, so that a browser can be sent there without an agent.
 // usage: page_fixture busy|calm|empty; prints the admin port, and ends with its standard input.
+#include <cmath>
 #include <cstdio>
 #include <string_view>
 
 #include "base/clock.h"
 #include "exposition/http_server.h"
+#include "stalls/history.h"
 
 namespace {
 
@@ -26,6 +28,7 @@ stalls::DurationHistogram repeated(uint64_t duration_ms, int times) {
 }
 
 stacks::Stack stack(const std::string& culprit, const std::string& file, int line) {
+  using stacks::FrameKind;
   using stacks::Origin;
   return {
       .frames = {{"recv_into", "socket.py", "/usr/lib/python3.11/socket.py", 706, Origin::stdlib},
@@ -33,10 +36,13 @@ stacks::Stack stack(const std::string& culprit, const std::string& file, int lin
                   "/usr/lib/python3.11/http/client.py", 1395, Origin::stdlib},
                  {"HTTPAdapter.send", "requests/adapters.py",
                   "/usr/lib/python3/dist-packages/requests/adapters.py", 489, Origin::well_known},
-                 {culprit, file, "/srv/ocr/" + file, line, Origin::application},
-                 {"upload", "app/main.py", "/srv/ocr/app/main.py", 48, Origin::application},
+                 {culprit, file, "/srv/ocr/" + file, line, Origin::application, false,
+                  FrameKind::coroutine},
+                 {"upload", "app/main.py", "/srv/ocr/app/main.py", 48, Origin::application, false,
+                  FrameKind::coroutine},
                  {"run_endpoint_function", "fastapi/routing.py",
-                  "/usr/lib/python3/dist-packages/fastapi/routing.py", 191, Origin::well_known}},
+                  "/usr/lib/python3/dist-packages/fastapi/routing.py", 191, Origin::well_known,
+                  false, FrameKind::coroutine}},
       .truncated = false};
 }
 
@@ -79,6 +85,9 @@ stalls::ServiceSnapshot ocr_service(uint64_t now_ns) {
   service.stalls[stalls::index(Cause::sleep)] = 31;
   service.stall_ns[stalls::index(Cause::network)] = 54'600 * kMs;
   service.stall_ns[stalls::index(Cause::sleep)] = 6'200 * kMs;
+  service.gain = {.life_ns = 60'000 * kMs,
+                  .utilization = 0.41,
+                  .functions = {{"save_log", "app/services/log.py", 0.21, 1.9, {}}}};
   service.startup_ns = 1'140 * kMs;
   service.delayed_events = 734;
   service.loops = {
@@ -157,6 +166,43 @@ std::shared_ptr<const stalls::StallRecord> stall(std::string id, uint64_t wall_n
   return std::make_shared<const stalls::StallRecord>(std::move(record));
 }
 
+/// The same, of a loop that waited while another thread computed that.
+std::shared_ptr<const stalls::StallRecord> behind_gil(
+    const std::shared_ptr<const stalls::StallRecord>& computing) {
+  auto record = std::make_shared<stalls::StallRecord>(*computing);
+  record->cause = record->holds[0].cause = Cause::gil;
+  record->holds[0].syscall = "futex";
+  record->cause_ns = {};
+  record->cause_ns[stalls::index(Cause::gil)] = record->duration_ns;
+  return record;
+}
+
+/// Twenty minutes in which the service was busy now more, now less, and at the end for 38 %.
+std::shared_ptr<const stalls::History> history_until(uint64_t wall_ns) {
+  constexpr uint64_t kCount = 120;
+  stalls::History history;
+  stalls::Snapshot snapshot;
+  snapshot.services = {ocr_service(1)};
+  stalls::ServiceSnapshot& service = snapshot.services[0];
+  service.busy_ns = {};
+  service.idle_ns = 0;
+  service.turns = {};
+  for (uint64_t step = 1; step <= kCount; ++step) {
+    snapshot.monotonic_ns = step * stalls::History::kStepNs;
+    snapshot.wall_ns = wall_ns - (kCount - step) * stalls::History::kStepNs;
+    const double wave = std::sin(static_cast<double>(kCount - step) / 9);
+    const auto network_ns = static_cast<uint64_t>(3e9 + 2e9 * wave);
+    service.busy_ns[stalls::index(Cause::network)] += network_ns;
+    service.busy_ns[stalls::index(Cause::cpu)] += 800 * kMs;
+    service.idle_ns += stalls::History::kStepNs - network_ns - 800 * kMs;
+    for (int i = 0; i < 1000; ++i) service.turns.observe(2 * kMs);
+    for (int i = 0; i < 10 + static_cast<int>(9 * wave); ++i) service.turns.observe(210 * kMs);
+    service.loops[0].utilization_60s = 0.88 - 0.5 * wave * wave;
+    history.add(snapshot);
+  }
+  return std::make_shared<const stalls::History>(std::move(history));
+}
+
 /// A snapshot that is always new, as that of a running agent.
 class FixtureSource final : public stalls::SnapshotSource {
  public:
@@ -183,15 +229,18 @@ class FixtureSource final : public stalls::SnapshotSource {
     const auto hostile = hostile_service(snapshot->monotonic_ns);
     snapshot->services.push_back(hostile);
     snapshot->services.push_back(ocr);
+    snapshot->history = history_;
     snapshot->stalls = {stall("s00003", started_wall_ns_ - 4'000 * kMs, ocr, 0),
                         stall("s00002", started_wall_ns_ - 17'000 * kMs, hostile, 0),
-                        stall("s00001", started_wall_ns_ - 95'000 * kMs, ocr, 2)};
+                        stall("s00001", started_wall_ns_ - 95'000 * kMs, ocr, 2),
+                        behind_gil(stall("s00000", started_wall_ns_ - 130'000 * kMs, ocr, 1))};
     return snapshot;
   }
 
  private:
   const std::string_view scene_;
   const uint64_t started_wall_ns_ = base::system_clock().wall_ns();
+  const std::shared_ptr<const stalls::History> history_ = history_until(started_wall_ns_);
 };
 
 }  // namespace

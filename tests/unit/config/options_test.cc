@@ -247,6 +247,9 @@ TEST(Options, ListenAddresses) {
             "--listen needs an address and a port, such as 0.0.0.0:9877, not '9877'");
   EXPECT_EQ(refusal({"--listen", "0.0.0.0:65536"}),
             "--listen needs an address and a port, such as 0.0.0.0:9877, not '0.0.0.0:65536'");
+  EXPECT_EQ(refusal({"--listen", "https://0.0.0.0:9877"}),
+            "--listen serves plain HTTP: put a proxy that speaks TLS before it, and give it an "
+            "address and a port, such as 127.0.0.1:9877");
   EXPECT_EQ(parsed({"--listen", "[::1]:9877"}).listen, "[::1]:9877");
   for (const char* address : {"example.org", "::1", "[127.0.0.1]", "[::1", "1.2.3", "[]"}) {
     EXPECT_EQ(refusal({"--listen", fmt::format("{}:9877", address)}),

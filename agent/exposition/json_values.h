@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "loops/labels.h"
+
+namespace loopstall::exposition {
+
+/// Keeps the members in the order in which they are documented.
+using Json = nlohmann::ordered_json;
+
+/// The version that every document of docs/http.md begins with.
+inline constexpr int kApiVersion = 1;
+
+/// Names of targets are the target's own words: bytes that are no UTF-8 become U+FFFD.
+std::string dump(const Json& json);
+
+/// RFC 3339 in UTC with milliseconds.
+std::string rfc3339(uint64_t wall_ns);
+
+Json labels_json(const loops::LoopLabels& labels);
+
+}  // namespace loopstall::exposition
