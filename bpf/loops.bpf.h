@@ -421,24 +421,29 @@ static __always_inline void continue_candidacy(struct thread_state *thread,
 	clear_turn(thread);
 }
 
-/* It ends without an answer: of a loop that was one, nothing else will tell. */
+/*
+ * It ends without an answer: of a loop that was one, nothing else will tell. Its event is not on the
+ * stack, of which a program and all that it calls had 512 bytes together until 6.13.
+ */
 static __noinline int end_candidacy(void)
 {
+	struct walk_buffers *buffers = buffers_of(BUFFERS_OF_HOOKS);
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct thread_state *thread = thread_of(task);
-	struct ls_unheard_event event = {};
 	__u64 now = bpf_ktime_get_ns();
+	struct ls_unheard_event *event;
 
-	if (!thread || thread->status != THREAD_CANDIDATE)
+	if (!thread || !buffers || thread->status != THREAD_CANDIDATE)
 		return 0;
 	if (thread->asked_ns) {
 		continue_candidacy(thread, task, now);
-		fill_header(&event.header, LS_EVENT_UNHEARD, thread, task, now);
-		event.question = thread->question;
-		event.idle_ns = thread->early_idle_ns;
-		event.startup_ns = thread->early_startup_ns;
-		__builtin_memcpy(event.busy_ns, thread->early_cause_ns, sizeof(event.busy_ns));
-		send_urgent_event(&event, sizeof(event), LS_LOST_LIFECYCLE);
+		event = (struct ls_unheard_event *)&buffers->event;
+		fill_header(&event->header, LS_EVENT_UNHEARD, thread, task, now);
+		event->question = thread->question;
+		event->idle_ns = thread->early_idle_ns;
+		event->startup_ns = thread->early_startup_ns;
+		__builtin_memcpy(event->busy_ns, thread->early_cause_ns, sizeof(event->busy_ns));
+		send_urgent_event(event, sizeof(*event), LS_LOST_LIFECYCLE);
 	}
 	thread->status = THREAD_NEW;
 	thread->candidate_file = 0;
