@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What holds the loops most, in one sentence with one remedy.
 import {CAUSES} from "./causes.js";
+import {acceptsCause} from "./filter.js";
 import {el, named, place, replace, tint} from "./elements.js";
 import {percent, plural, seconds} from "./text.js";
 
@@ -8,7 +9,7 @@ import {percent, plural, seconds} from "./text.js";
 const CULPRIT_SHARE = 0.005;
 const CULPRIT_P99_SECONDS = 0.01;
 
-function findCulprits(services, acceptsCause) {
+function findCulprits(services) {
   const found = [];
   for (const service of services) {
     for (const fn of service.functions) {
@@ -36,8 +37,8 @@ function culpritCard({service, fn}) {
   return el("article", "card culprit", verdict, where, numbers, remedy);
 }
 
-export function renderCulprits(services, acceptsCause) {
-  const culprits = findCulprits(services, acceptsCause).slice(0, 3);
+export function renderCulprits(services) {
+  const culprits = findCulprits(services).slice(0, 3);
   if (culprits.length > 0) {
     replace("culprits", el("div", "culprits", ...culprits.map(culpritCard)));
     return;

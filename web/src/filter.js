@@ -1,15 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is to be shown: by process, pod and cause. It stands in the address, so that it can be sent to
-// somebody.
+// What is to be shown, by process, pod and cause, and in which order. It stands in the address, so that it
+// can be sent to somebody.
 import {CAUSES} from "./causes.js";
 import {shown} from "./text.js";
 
-const KEYS = ["process", "pod", "cause"];
-const wanted = {process: "", pod: "", cause: ""};
+const ASKED = ["process", "pod", "cause"]; // of the agent, too
+const KEYS = [...ASKED, "by"];
+const wanted = {process: "", pod: "", cause: "", by: ""};
+const ORDERS = {
+  "": (fn) => fn.occupancy,
+  hold: (fn) => fn.p99_seconds,
+  harm: (fn) => fn.harm_seconds,
+};
+const WORDS = {process: "all", pod: "all", cause: "all", by: "occupancy"}; // for what is not wanted
 
 const select = (key) => document.getElementById("filter-" + key);
 
-const filter = wanted;
+/** Functions in the order that is asked for. */
+export const inOrder = (functions) => {
+  const value = ORDERS[wanted.by];
+  return [...functions].sort((a, b) => value(b) - value(a) || b.occupancy - a.occupancy);
+};
 
 export const accepts = (labels) =>
   (!wanted.process || labels.process === wanted.process) && (!wanted.pod || labels.pod === wanted.pod);
@@ -18,7 +29,7 @@ export const acceptsCause = (cause) => !wanted.cause || cause === wanted.cause;
 
 export function query(parameters = {}) {
   const all = new URLSearchParams(parameters);
-  for (const key of KEYS) if (wanted[key]) all.set(key, wanted[key]);
+  for (const key of ASKED) if (wanted[key]) all.set(key, wanted[key]);
   const text = all.toString();
   return text ? "?" + text : "";
 }
@@ -28,7 +39,7 @@ function offer(key, values) {
   if (document.activeElement === box) return; // it is open
   const list = ["", ...new Set([wanted[key], ...values].filter(Boolean))];
   if (list.length === box.options.length && list.every((value, i) => box.options[i].value === value)) return;
-  box.replaceChildren(...list.map((value) => new Option(value ? shown(value) : "all", value)));
+  box.replaceChildren(...list.map((value) => new Option(value ? shown(value) : WORDS[key], value)));
   box.value = wanted[key];
 }
 
@@ -44,12 +55,13 @@ function read() {
   const given = new URLSearchParams(location.hash.slice(1));
   for (const key of KEYS) wanted[key] = given.get(key) || "";
   if (!Object.hasOwn(CAUSES, wanted.cause)) wanted.cause = "";
+  if (!Object.hasOwn(ORDERS, wanted.by)) wanted.by = "";
 }
 
 export function startFilter(changed) {
   read();
   for (const key of KEYS) {
-    offer(key, key === "cause" ? Object.keys(CAUSES) : []);
+    offer(key, {cause: Object.keys(CAUSES), by: Object.keys(ORDERS)}[key] ?? []);
     select(key).addEventListener("change", (event) => {
       wanted[key] = event.target.value;
       history.replaceState(null, "", "#" + new URLSearchParams(KEYS.filter((k) => wanted[k])

@@ -46,9 +46,9 @@ function render({data, stalls}) {
   const services = data.services.filter((service) => accepts(service.labels))
     .sort((a, b) => worst(b) - worst(a));
   replace("now", ...heldLoops(services).slice(0, 5).map(alarm));
-  renderCulprits(services, acceptsCause);
+  renderCulprits(services);
   renderLoops(services, hour);
-  replace("services", ...services.map((service) => serviceSection(service, acceptsCause)));
+  replace("services", ...services.map(serviceSection));
   renderStalls(stalls.stalls, services);
   renderAgent(data.agent);
   const loops = services.reduce((sum, service) => sum + service.loops.length, 0);

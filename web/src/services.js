@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The loops of one service together: where their time goes, and to which functions.
 import {RESERVED} from "./causes.js";
+import {acceptsCause, inOrder} from "./filter.js";
 import {causeTag, cell, el, meter, named, place, split, table, tint} from "./elements.js";
 import {count, percent, plural, seconds} from "./text.js";
 
@@ -33,10 +34,9 @@ function gainWithout(fn, gain) {
     gain.utilization - one.utilization >= GAIN_SHOWN);
 }
 
-function functionTable(service, acceptsCause) {
-  const functions = service.functions
-    .filter((fn) => (fn.busy_seconds > 0 || fn.holds > 0) && acceptsCause(fn.cause))
-    .sort((a, b) => b.occupancy - a.occupancy);
+function functionTable(service) {
+  const functions = inOrder(service.functions
+    .filter((fn) => (fn.busy_seconds > 0 || fn.holds > 0) && acceptsCause(fn.cause)));
   if (functions.length === 0) return null;
   const rows = functions.slice(0, FUNCTIONS_SHOWN)
     .map((fn) => functionRow(fn, gainWithout(fn, service.gain)));
@@ -53,7 +53,7 @@ function poolFact({busy, idle}) {
   return el("span", "", el("b", "", count(busy)), " of ", count(busy + idle), " pool threads busy");
 }
 
-export function serviceSection(service, acceptsCause) {
+export function serviceSection(service) {
   const sum = (byCause) => Object.values(byCause).reduce((a, b) => a + b, 0);
   const stalls = sum(service.stalls);
   const pod = [service.labels.namespace, service.labels.pod, service.labels.container]
@@ -71,5 +71,5 @@ export function serviceSection(service, acceptsCause) {
       service.delayed_events > 0 ? fact(count(service.delayed_events), "events delayed") : null,
       poolFact(service.pool_threads),
       service.startup_seconds > 0 ? fact(seconds(service.startup_seconds), "of startup") : null),
-    timeSplit(service), functionTable(service, acceptsCause));
+    timeSplit(service), functionTable(service));
 }

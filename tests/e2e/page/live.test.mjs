@@ -10,6 +10,10 @@ let browser;
 let visit;
 let api;
 
+/** Of holds that are meant to last 150 ms; a machine may have stood still meanwhile. */
+const shownSeconds = (value) =>
+  value < 0.9995 ? Math.round(value * 1000) + " ms" : value.toFixed(value < 9.995 ? 2 : 1) + " s";
+
 async function ask(path) {
   const response = await fetch(URL_ + path);
   assert.equal(response.status, 200, path);
@@ -51,14 +55,14 @@ test("functions have the numbers of the API", async () => {
   const row = shown.find((one) => one.function === "hold");
   assert.equal(row.holds, String(hold.holds));
   assert.ok(hold.holds >= 5 && hold.holds <= 7, `${hold.holds} holds`);
-  assert.equal(row.p99, Math.round(hold.p99_seconds * 1000) + " ms");
+  assert.equal(row.p99, shownSeconds(hold.p99_seconds));
 });
 
 test("stalls are those of the API, and last as long", async () => {
   const shown = await visit.page.locator("details.stall").evaluateAll((items) =>
     items.map((item) => [item.dataset.id, item.querySelector(".lasted").textContent]));
   assert.deepEqual(shown, api.stalls.stalls.map((stall) =>
-    [stall.id, Math.round(stall.duration_seconds * 1000) + " ms"]));
+    [stall.id, shownSeconds(stall.duration_seconds)]));
   assert.ok(shown.length >= 5);
 });
 

@@ -186,6 +186,16 @@ scene("shows what is asked for only", {}, async (visit) => {
   await visit.page.waitForFunction(() => /of the last 1 stall$/.test(document.getElementById("flame-read").textContent));
 });
 
+scene("puts functions in the order that is asked for", {}, async (visit) => {
+  await visit.page.selectOption("#filter-by", "hold");
+  const names = () => visit.page.locator("#services section:first-child tbody .name").allTextContents();
+  assert.deepEqual(await names(),
+    ["save_log", "retry", "compress_image", "read_model", "~framework", "~unsampled"]);
+  assert.match(visit.page.url(), /#by=hold$/);
+  await visit.page.selectOption("#filter-by", "harm");
+  assert.deepEqual((await names()).slice(0, 2), ["retry", "save_log"]);
+});
+
 scene("opens with the filter of its address", {address: "#pod=worker-7d9f8b6c5-x2x9q&cause=lock"}, async (visit) => {
   assert.equal(await visit.count("#loops tbody tr"), 1);
   assert.equal(await visit.page.inputValue("#filter-pod"), "worker-7d9f8b6c5-x2x9q");
