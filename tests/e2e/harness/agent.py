@@ -43,7 +43,8 @@ def get(url, timeout=5):
 class Agent:
     """`loopstall agent` with listeners of its own, ready to measure. A context manager."""
 
-    def __init__(self, *flags, stall_threshold="20ms"):
+    def __init__(self, *flags, stall_threshold="20ms", ready_within=30):
+        self._ready_within = ready_within
         self._folder = tempfile.TemporaryDirectory(prefix="loopstall-e2e-")
         self.stall_log = os.path.join(self._folder.name, "stalls.ndjson")
         self.log = os.path.join(self._folder.name, "agent.log")
@@ -60,7 +61,7 @@ class Agent:
             self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=log,
                                             stderr=log)
         try:
-            waiting.until(self._ready, 30, "the agent is ready")
+            waiting.until(self._ready, self._ready_within, "the agent is ready")
         except AssertionError as error:
             self.stop()
             raise AssertionError(f"{error}\n{self.said()}") from None

@@ -44,6 +44,8 @@ time.sleep(600)
 """
 # The loop's own work around a call, which is 2 ms at most where nothing is emulated.
 AROUND_SECONDS = 0.015
+# An emulated kernel verifies the programs for up to half a minute, for each hook that is tried.
+READY_SECONDS = 120
 
 
 def run(agent, case, form):
@@ -166,7 +168,7 @@ def smoke(hook, cases, selectors, with_crowd):
 
     def measure():
         started = time.monotonic()
-        with Agent("--hook", hook) as agent:
+        with Agent("--hook", hook, ready_within=READY_SECONDS) as agent:
             result["start_seconds"] = time.monotonic() - started
             held = bpf_objects.held("prog", agent.process.pid)
             check_cases(agent, result, cases)
