@@ -29,6 +29,7 @@ bool lived(const HistoryStep& step) {
 bool History::add(const Snapshot& snapshot) {
   if (taken_ns_ != 0 && snapshot.monotonic_ns - taken_ns_ < kStepNs) return false;
   taken_ns_ = snapshot.monotonic_ns;
+  note_listed(snapshot);
   forget_old(snapshot.wall_ns);
   left_out_ = 0;
   for (const ServiceSnapshot& service : snapshot.services) add_service(service, snapshot.wall_ns);
@@ -63,7 +64,14 @@ void History::forget_old(uint64_t wall_ns) {
   std::erase_if(services_, [](const ServiceHistory& service) {
     return service.steps.empty() && !service.total.is_listed;
   });
-  for (ServiceHistory& service : services_) service.total.is_listed = false;
+}
+
+void History::note_listed(const Snapshot& snapshot) {
+  for (ServiceHistory& service : services_) {
+    service.total.is_listed =
+        std::any_of(snapshot.services.begin(), snapshot.services.end(),
+                    [&](const ServiceSnapshot& one) { return one.labels == service.labels; });
+  }
 }
 
 ServiceHistory* History::find_or_add(const loops::LoopLabels& labels) {

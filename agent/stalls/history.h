@@ -63,6 +63,7 @@ class History {
  private:
   void add_service(const ServiceSnapshot& service, uint64_t wall_ns);
   void add_loops(const Snapshot& snapshot);
+  void note_listed(const Snapshot& snapshot);
   void forget_old(uint64_t wall_ns);
   ServiceHistory* find_or_add(const loops::LoopLabels& labels);
 

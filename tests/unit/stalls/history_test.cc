@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 namespace loopstall::stalls {
 namespace {
 
@@ -110,9 +112,13 @@ TEST_F(HistoryTest, HasRoomForSoManyServicesAndSaysWhatItLeavesOut) {
   step();
   EXPECT_EQ(history_.services().size(), History::kMaxServices);
   EXPECT_EQ(history_.left_out(), 2u);
-  // Those that end make room for those that live.
-  snapshot_.services.erase(snapshot_.services.begin(), snapshot_.services.begin() + 2);
+  // None that lives makes room for a new one, whichever comes first.
+  std::rotate(snapshot_.services.begin(), snapshot_.services.end() - 2, snapshot_.services.end());
   step();
+  EXPECT_EQ(history_.left_out(), 2u);
+  EXPECT_EQ(history_.services()[0].steps.size(), 2u);
+  // Those that end make room for those that live.
+  snapshot_.services.erase(snapshot_.services.begin() + 2, snapshot_.services.begin() + 4);
   step();
   EXPECT_EQ(history_.services().size(), History::kMaxServices);
   EXPECT_EQ(history_.left_out(), 0u);
