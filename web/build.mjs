@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Bundles src/ into dist/, which the agent embeds. With --check it only says whether dist/ is what
+// Bundles src/ into dist/, which the agent embeds beside src/index.html. With --check it only says whether dist/ is what
 // src/ and the lock file make, and ends with 1 if not.
 import {readFile, writeFile} from "node:fs/promises";
 import {fileURLToPath} from "node:url";
@@ -37,9 +37,7 @@ async function bundle() {
     write: false,
     logLevel: "warning",
   });
-  const files = new Map(made.outputFiles.map((file) => [file.path, Buffer.from(file.contents)]));
-  files.set(path("dist/index.html"), await readFile(path("src/index.html")));
-  return files;
+  return made.outputFiles.map((file) => [file.path, Buffer.from(file.contents)]);
 }
 
 const files = await bundle();

@@ -13,8 +13,6 @@ using stalls::ByCause;
 using stalls::Cause;
 using stalls::ServiceSnapshot;
 
-double seconds(uint64_t ns) { return static_cast<double>(ns) / 1e9; }
-
 /// Every cause, zeros included.
 template <typename Value>
 Json by_cause_json(const ByCause& values, Value value) {
@@ -32,9 +30,7 @@ Json by_cause_counts(const ByCause& counts) {
 }
 
 Json histogram_json(const stalls::DurationHistogram& histogram) {
-  Json bounds = Json::array();
-  for (uint64_t bound_ns : stalls::kBucketBoundsNs) bounds.push_back(seconds(bound_ns));
-  return {{"le", std::move(bounds)}, {"counts", histogram.buckets}};
+  return {{"le", bounds_json()}, {"counts", histogram.buckets}};
 }
 
 Json stack_json(const stacks::Stack& stack) {
@@ -199,12 +195,11 @@ std::string loops_json(const stalls::Snapshot& snapshot, const BuildInfo& build,
 
 std::string stalls_json(const stalls::Snapshot& snapshot, const StallFilter& filter) {
   std::string json = fmt::format("{{\"version\":{},\"stalls\":[", kApiVersion);
-  std::size_t listed = 0;
-  for (const auto& record : snapshot.stalls) {
-    if (listed == filter.limit) break;
-    if (!filter.accepts(*record)) continue;
-    if (listed++ > 0) json += ',';
+  std::string_view separator;
+  for (const stalls::StallRecord* record : selected(snapshot, filter)) {
+    json += separator;
     json += stalls::to_json(*record);
+    separator = ",";
   }
   return json + "]}";
 }

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-# Writes OUTPUT, a C++ file that holds the files of SOURCE_DIR (web/dist). Run as a script by the build:
+# Writes OUTPUT, a C++ file that holds the page of SOURCE_DIR (web/). Run as a script by the build:
 #   cmake -DSOURCE_DIR=... -DOUTPUT=... -P embed_page.cmake
 # Bytes are written one by one: a string literal has a length limit and would need escapes.
-set(text "// Generated from web/dist by embed_page.cmake.\n#include <string_view>\n\nnamespace loopstall::exposition {\n")
-foreach(pair "kPageHtml=index.html" "kPageScript=page.js" "kPageStyle=page.css")
+set(text "// Generated from web/ by embed_page.cmake.\n#include <string_view>\n\nnamespace loopstall::exposition {\n")
+foreach(pair "kPageHtml=src/index.html" "kPageScript=dist/page.js" "kPageStyle=dist/page.css")
   string(REPLACE "=" ";" pair "${pair}")
   list(GET pair 0 name)
   list(GET pair 1 file)

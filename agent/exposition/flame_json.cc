@@ -69,14 +69,11 @@ class Tree {
 
 std::string flame_json(const stalls::Snapshot& snapshot, const StallFilter& filter) {
   Tree tree;
-  std::size_t taken = 0;
-  for (const auto& record : snapshot.stalls) {
-    if (taken == filter.limit) break;
-    if (!filter.accepts(*record)) continue;
-    ++taken;
+  const auto records = selected(snapshot, filter);
+  for (const stalls::StallRecord* record : records) {
     for (const stalls::StallHold& hold : record->holds) tree.add(hold);
   }
-  return dump({{"version", kApiVersion}, {"stalls", taken}, {"tree", tree.json()}});
+  return dump({{"version", kApiVersion}, {"stalls", records.size()}, {"tree", tree.json()}});
 }
 
 }  // namespace loopstall::exposition

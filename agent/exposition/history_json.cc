@@ -49,16 +49,10 @@ Json service_json(const stalls::ServiceHistory& service, uint64_t since_ms) {
 }  // namespace
 
 std::string history_json(const stalls::Snapshot& snapshot, uint64_t since_wall_ms) {
-  Json bounds = Json::array();
-  for (const uint64_t ns : stalls::kBucketBoundsNs) {
-    bounds.push_back(static_cast<double>(ns) / 1e9);
-  }
-  Json json = {{"version", kApiVersion},
-               {"step_seconds", History::kStepNs / 1'000'000'000},
-               {"turn_seconds_le", std::move(bounds)},
-               {"services", Json::array()},
-               {"loops", Json::array()},
-               {"services_left_out", 0}};
+  Json json = {
+      {"version", kApiVersion},           {"step_seconds", History::kStepNs / 1'000'000'000},
+      {"turn_seconds_le", bounds_json()}, {"services", Json::array()},
+      {"loops", Json::array()},           {"services_left_out", 0}};
   if (snapshot.history == nullptr) return dump(json);
   const History& history = *snapshot.history;
   for (const auto& service : history.services()) {

@@ -6,6 +6,8 @@
 #include <array>
 #include <ctime>
 
+#include "stalls/duration_histogram.h"
+
 namespace loopstall::exposition {
 
 std::string dump(const Json& json) {
@@ -19,6 +21,12 @@ std::string rfc3339(uint64_t wall_ns) {
   std::array<char, 32> text{};
   std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%S", &utc);
   return fmt::format("{}.{:03}Z", text.data(), wall_ns / 1'000'000 % 1000);
+}
+
+Json bounds_json() {
+  Json bounds = Json::array();
+  for (const uint64_t bound_ns : stalls::kBucketBoundsNs) bounds.push_back(seconds(bound_ns));
+  return bounds;
 }
 
 Json labels_json(const loops::LoopLabels& labels) {

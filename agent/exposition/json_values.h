@@ -21,6 +21,11 @@ std::string dump(const Json& json);
 /// RFC 3339 in UTC with milliseconds.
 std::string rfc3339(uint64_t wall_ns);
 
+inline double seconds(uint64_t ns) { return static_cast<double>(ns) / 1e9; }
+
+/// The upper bounds of histograms, in seconds.
+Json bounds_json();
+
 Json labels_json(const loops::LoopLabels& labels);
 
 }  // namespace loopstall::exposition

@@ -5,7 +5,7 @@
 
 namespace loopstall::exposition {
 
-/// A file of web/dist, compiled in.
+/// A file of web/, compiled in.
 struct PageAsset {
   std::string_view path;  ///< as requested: "/" is index.html
   std::string_view content_type;

@@ -4,8 +4,9 @@
 #include <cstddef>
 #include <optional>
 #include <string>
+#include <vector>
 
-#include "stalls/stall_record.h"
+#include "stalls/snapshot.h"
 
 namespace loopstall::exposition {
 
@@ -21,5 +22,16 @@ struct StallFilter {
            (!cause || stalls::cause_name(record.cause) == *cause);
   }
 };
+
+/// The snapshot's, newest first, as many as the limit permits.
+inline std::vector<const stalls::StallRecord*> selected(const stalls::Snapshot& snapshot,
+                                                        const StallFilter& filter) {
+  std::vector<const stalls::StallRecord*> records;
+  for (const auto& record : snapshot.stalls) {
+    if (records.size() == filter.limit) break;
+    if (filter.accepts(*record)) records.push_back(record.get());
+  }
+  return records;
+}
 
 }  // namespace loopstall::exposition

@@ -304,8 +304,7 @@ void Measurement::judge(const Question& question) {
     return;
   }
   const TargetPtr& target = process->second.target;
-  const probes::WaitIdentity wait{question.origin.pid, question.origin.tid,
-                                  question.candidate.question};
+  const probes::WaitIdentity wait = question.wait();
   const bool asks_for_thread = wait.question != 0;
   if (asks_for_thread) {
     // It asked twice, and took the first answer.
@@ -358,9 +357,7 @@ void Measurement::drop_unanswered(const probes::WaitIdentity& wait) {
 void Measurement::on(const probes::EventOrigin& origin, const probes::LoopUnheard& unheard) {
   const probes::WaitIdentity wait{origin.pid, origin.tid, unheard.question};
   for (Question& question : questions_) {
-    const bool is_it = question.origin.pid == wait.pid && question.origin.tid == wait.tid &&
-                       question.candidate.question == wait.question;
-    if (is_it) question.over = {origin.time_ns, unheard};
+    if (question.wait() == wait) question.over = {origin.time_ns, unheard};
   }
   Loop* loop = find(wait);
   if (loop != nullptr && loop->wait() == wait) finish_unheard(*loop, {origin.time_ns, unheard});

@@ -71,6 +71,8 @@ class Measurement {
     probes::Candidate candidate;
     SeenStackPtr seen;
     std::optional<UnheardEnd> over;  // the loop has ended meanwhile, if it was one
+
+    probes::WaitIdentity wait() const { return {origin.pid, origin.tid, candidate.question}; }
   };
 
   void on(const probes::EventOrigin& origin, const probes::Announced&);

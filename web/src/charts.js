@@ -3,13 +3,11 @@
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import {CAUSES} from "./causes.js";
-import {el, tint} from "./elements.js";
-import {percent, seconds} from "./text.js";
+import {color, el, tint} from "./elements.js";
+import {clock, percent, seconds} from "./text.js";
 
 const HEIGHT = 190;
 const STALL_SECONDS = 0.1;
-
-const color = (name) => getComputedStyle(document.documentElement).getPropertyValue("--" + name).trim();
 
 const axis = (more) => ({
   stroke: color("muted"),
@@ -18,8 +16,6 @@ const axis = (more) => ({
   font: "11px system-ui, sans-serif",
   ...more,
 });
-
-const clock = (unix) => new Date(unix * 1000).toLocaleTimeString("en-GB");
 
 const timeAxis = () => axis({
   space: 60,

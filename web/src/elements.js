@@ -37,6 +37,13 @@ export function meter(share, className) {
   return el("div", "meter " + className, el("div", "track", fill), el("span", "", percent(share)));
 }
 
+/** A colour of the style sheet, as it is now. */
+export const color = (name) =>
+  getComputedStyle(document.documentElement).getPropertyValue("--" + name).trim();
+
+/** Namespace, pod and container, as far as they are known. */
+export const podOf = ({namespace, pod, container}) => [namespace, pod, container].filter(Boolean).join(" / ");
+
 /** A bar of what seconds went on, and its legend; null when there are none. "idle" comes last. */
 export function split(secondsByCause) {
   const parts = Object.entries(secondsByCause).filter(([, value]) => value > 0)

@@ -3,6 +3,7 @@
 import {flamegraph} from "d3-flame-graph";
 import "d3-flame-graph/dist/d3-flamegraph.css";
 import {select} from "d3-selection";
+import {color} from "./elements.js";
 import {plural, seconds, shown} from "./text.js";
 
 const ROW = 20;
@@ -17,8 +18,7 @@ const label = ({data}) =>
   data.name + (data.file ? "  " + data.file : "") + "  " + seconds(data.value / 1e6);
 
 function fill({data, highlight}) {
-  const name = highlight ? "flame-found" : data.origin === "application" ? "flame-own" : "flame-library";
-  return getComputedStyle(document.documentElement).getPropertyValue("--" + name).trim();
+  return color(highlight ? "flame-found" : data.origin === "application" ? "flame-own" : "flame-library");
 }
 
 export class FlameGraph {
@@ -26,7 +26,7 @@ export class FlameGraph {
   #note = document.getElementById("flame-read");
   #term = document.getElementById("flame-term");
   #chart = null;
-  #shown = "";
+  #tree = null; // as it was fetched
   #isZoomed = false;
   #stalls = 0;
 
@@ -39,9 +39,8 @@ export class FlameGraph {
 
   /** Takes an answer of /api/v1/flame; what somebody has zoomed into stays as it is. */
   show(answer) {
-    const text = JSON.stringify(answer.tree);
-    if (text === this.#shown || this.#isZoomed) return;
-    this.#shown = text;
+    if (this.#isZoomed || JSON.stringify(answer.tree) === JSON.stringify(this.#tree)) return;
+    this.#tree = answer.tree;
     this.#stalls = answer.stalls;
     this.#draw();
   }
@@ -51,8 +50,7 @@ export class FlameGraph {
 
   #draw() {
     this.#chart = null;
-    const tree = this.#shown ? tamed(JSON.parse(this.#shown)) : null;
-    if (!tree || tree.value === 0) {
+    if (!this.#tree || this.#tree.value === 0) {
       this.#box.replaceChildren("No stall so far.");
       this.#note.textContent = "";
       return;
@@ -65,7 +63,7 @@ export class FlameGraph {
       .setSearchMatch((node, term) => this.#matches(node, term))
       .setSearchHandler((found, part, total) =>
         this.#say(plural(found.length, "frame") + ", " + seconds(part / 1e6) + " of " + seconds(total / 1e6)));
-    select(this.#box).datum(tree).call(this.#chart);
+    select(this.#box).datum(tamed(this.#tree)).call(this.#chart);
     this.#say(null);
     if (this.#term.value) this.#search();
   }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The loops, one by one.
 import {sparkline} from "./charts.js";
-import {causeTag, cell, el, meter, named, place, replace, table} from "./elements.js";
+import {causeTag, cell, el, meter, named, place, podOf, replace, table} from "./elements.js";
 import {culpritFrame} from "./held_now.js";
 import {seconds} from "./text.js";
 
@@ -13,7 +13,7 @@ function pastOf(loop, hour) {
 
 function loopRow(service, loop, hour) {
   const labels = service.labels;
-  const pod = [labels.namespace, labels.pod, labels.container].filter(Boolean).join(" / ");
+  const pod = podOf(labels);
   const busy = loop.state === "busy";
   const frame = busy ? culpritFrame(loop.stack) : null;
   const state = busy

@@ -11,7 +11,7 @@ import {Hour} from "./hour.js";
 import {renderLoops} from "./loops.js";
 import {serviceSection} from "./services.js";
 import {renderStalls} from "./stalls.js";
-import {plural} from "./text.js";
+import {clock, plural} from "./text.js";
 import "./page.css";
 
 const REFRESH_MS = 2000;
@@ -100,7 +100,7 @@ function togglePause() {
   const button = document.getElementById("pause");
   button.setAttribute("aria-pressed", String(isPaused));
   button.textContent = isPaused ? "Go on" : "Pause";
-  if (isPaused) setStatus("paused", "paused at " + new Date().toLocaleTimeString("en-GB"));
+  if (isPaused) setStatus("paused", "paused at " + clock(Date.now() / 1000));
   else refresh();
 }
 

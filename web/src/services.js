@@ -2,7 +2,7 @@
 // The loops of one service together: where their time goes, and to which functions.
 import {RESERVED} from "./causes.js";
 import {acceptsCause, inOrder} from "./filter.js";
-import {causeTag, cell, el, meter, named, place, split, table, tint} from "./elements.js";
+import {causeTag, cell, el, meter, named, place, podOf, split, table, tint} from "./elements.js";
 import {count, percent, plural, seconds} from "./text.js";
 
 const FUNCTIONS_SHOWN = 12;
@@ -28,10 +28,10 @@ function functionRow(fn, without) {
         : el("div", "muted", "loop " + percent(without.utilization) + " busy without it")));
 }
 
-// What is worth showing of it.
-function gainWithout(fn, gain) {
+/** What a service would gain without a function; undefined below `least`, which is a share of its loops. */
+export function gainWithout(fn, gain, least) {
   return gain.functions.find((one) => one.function === fn.function && one.file === fn.file &&
-    gain.utilization - one.utilization >= GAIN_SHOWN);
+    gain.utilization - one.utilization >= least);
 }
 
 function functionTable(service) {
@@ -39,7 +39,7 @@ function functionTable(service) {
     .filter((fn) => (fn.busy_seconds > 0 || fn.holds > 0) && acceptsCause(fn.cause)));
   if (functions.length === 0) return null;
   const rows = functions.slice(0, FUNCTIONS_SHOWN)
-    .map((fn) => functionRow(fn, gainWithout(fn, service.gain)));
+    .map((fn) => functionRow(fn, gainWithout(fn, service.gain, GAIN_SHOWN)));
   const hidden = functions.length - rows.length;
   const box = table([["function", ""], ["cause", ""], ["holds", "number"], ["p50", "number"],
     ["p99", "number"], ["harm", "number"], ["occupancy", "number"]], rows);
@@ -56,8 +56,7 @@ function poolFact({busy, idle}) {
 export function serviceSection(service) {
   const sum = (byCause) => Object.values(byCause).reduce((a, b) => a + b, 0);
   const stalls = sum(service.stalls);
-  const pod = [service.labels.namespace, service.labels.pod, service.labels.container]
-    .filter(Boolean).join(" / ");
+  const pod = podOf(service.labels);
   const title = el("h2", "", named("name", service.labels.process));
   const fact = (value, text) => el("span", "", el("b", "", value), " " + text);
   return el("section", "service",

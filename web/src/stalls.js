@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // The list of stalls, each of which opens.
 import {causeTag, el, named, place, replace, split} from "./elements.js";
+import {gainWithout} from "./services.js";
 import {ago, count, percent, plural, seconds} from "./text.js";
+
+const GAIN_SHOWN = 0.005;
+
+const isAwaited = ({kind}) => kind === "coroutine" || kind === "async_generator";
 
 function frameItem(frame) {
   return el("li", frame.origin === "application" ? "application" : "",
-    frame.kind === "coroutine" || frame.kind === "async_generator" ? named("muted", "async ") : null,
+    isAwaited(frame) ? named("muted", "async ") : null,
     named("name", frame.function), " ", place(frame.path || frame.file, frame.line));
 }
 
@@ -23,7 +28,7 @@ function sharedBy({seen, samples, longest_seconds: longest, task}) {
 
 // The coroutines that awaited each other, the outermost first.
 function awaitChain(stack) {
-  const chain = stack.filter(({kind}) => kind === "coroutine" || kind === "async_generator").reverse();
+  const chain = stack.filter(isAwaited).reverse();
   if (chain.length === 0) return null;
   const line = el("p", "chain", el("span", "muted", "awaited by "));
   chain.forEach((frame, i) => line.append(i > 0 ? " → " : "", named("name", frame.function), " ",
@@ -32,8 +37,8 @@ function awaitChain(stack) {
 }
 
 function gainLine(hold, service) {
-  const gain = service?.gain.functions.find((one) => one.function === hold.function && one.file === hold.file);
-  if (!gain || service.gain.utilization - gain.utilization < 0.005) return null;
+  const gain = service && gainWithout(hold, service.gain, GAIN_SHOWN);
+  if (!gain) return null;
   return el("p", "muted", "Without it the loop would be ", el("b", "", percent(gain.utilization)),
     " busy instead of " + percent(service.gain.utilization) + ".");
 }

@@ -22,6 +22,9 @@ export function percent(share) {
   return value.toFixed(value < 9.95 ? 1 : 0) + " %";
 }
 
+/** A time of day, in seconds of Unix time. */
+export const clock = (unix) => new Date(unix * 1000).toLocaleTimeString("en-GB");
+
 export const count = (value) => Number(value).toLocaleString("en");
 export const plural = (value, word) => count(value) + " " + word + (value === 1 ? "" : "s");
 
