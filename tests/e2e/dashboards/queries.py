@@ -22,6 +22,7 @@ class Query:
     instant: bool = False
     may_be_empty: bool = False
     is_share: bool = False  # of a loop's time: between 0 and 1
+    recorded: str | None = None  # the series that a recording rule makes of it
 
     def __str__(self):
         return self.where
@@ -95,6 +96,7 @@ def rule_queries(path):
             instant=True,
             may_be_empty="alert" in rule,
             is_share=":ratio_" in name,
+            recorded=rule.get("record"),
         )
 
 
