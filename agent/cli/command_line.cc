@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "cli/unknown_word.h"
+#include "config/values.h"
 
 namespace loopstall::cli {
 namespace {
@@ -38,18 +39,45 @@ struct Grammar {
   CLI::App app{kDescription, "loopstall"};
   CLI::App* agent = nullptr;
   CLI::App* doctor = nullptr;
+  CLI::App* top = nullptr;
+  CLI::App* dump = nullptr;
   CLI::App* replay = nullptr;
   CLI::App* version = nullptr;
   DoctorRequest doctor_request;
   ReplayRequest replay_request;
+  TopRequest top_request;
+  std::string top_order;
+  std::string top_duration;
+  DumpRequest dump_request;
   bool version_flag = false;
+
+  std::array<CLI::App*, 7> all() { return {agent, top, dump, doctor, replay, version, &app}; }
 };
+
+void declare_top(Grammar& grammar) {
+  grammar.top =
+      grammar.app.add_subcommand("top", "Show live what holds the loops; q leaves, keys are shown");
+  grammar.top->add_option("--sort", grammar.top_order,
+                          "Order of the functions: occupancy, hold or harm [default: occupancy]");
+  grammar.top->add_option("-d,--duration", grammar.top_duration,
+                          "Without a terminal: how long to look before printing [default: 5s]");
+  grammar.top->add_flag("--no-color", grammar.top_request.no_color,
+                        "Without colours; also by NO_COLOR");
+}
+
+void declare_dump(Grammar& grammar) {
+  grammar.dump =
+      grammar.app.add_subcommand("dump", "Print where each loop is now, and who holds it");
+  grammar.dump->add_flag("--json", grammar.dump_request.json, "Print JSON");
+}
 
 void declare(Grammar& grammar) {
   grammar.app.footer(kFooter);
   grammar.app.get_formatter()->column_width(kHelpColumn);
   grammar.app.add_flag("--version", grammar.version_flag, "Print the version and exit");
   grammar.agent = grammar.app.add_subcommand("agent", "Measure, and serve metrics until stopped");
+  declare_top(grammar);
+  declare_dump(grammar);
   grammar.doctor = grammar.app.add_subcommand(
       "doctor", "Say what this machine lacks, and which processes can be measured");
   grammar.doctor->add_option("-p,--pid", grammar.doctor_request.pids,
@@ -64,11 +92,7 @@ void declare(Grammar& grammar) {
                            "Print the stall records instead of the metrics at the end");
   grammar.version = grammar.app.add_subcommand("version", "Print the version");
   // What CLI11 does not know comes back to us, which can say what was meant.
-  grammar.app.allow_extras();
-  grammar.agent->allow_extras();
-  grammar.doctor->allow_extras();
-  grammar.replay->allow_extras();
-  grammar.version->allow_extras();
+  for (CLI::App* command : grammar.all()) command->allow_extras();
 }
 
 /// CLI11 says "--listen: 1 required ADDRESS:PORT missing".
@@ -80,10 +104,8 @@ std::string sentence_of(const CLI::ParseError& error) {
   return what.substr(0, what.find('\n'));
 }
 
-Result<void> check_words(const Grammar& grammar) {
-  const std::array<const CLI::App*, 5> commands = {grammar.agent, grammar.doctor, grammar.replay,
-                                                   grammar.version, &grammar.app};
-  for (const CLI::App* command : commands) {
+Result<void> check_words(Grammar& grammar) {
+  for (const CLI::App* command : grammar.all()) {
     const auto unknown = command->remaining();
     if (!unknown.empty()) {
       return fail(ErrorKind::usage, "{}", unknown_word_message(*command, unknown.front()));
@@ -92,8 +114,47 @@ Result<void> check_words(const Grammar& grammar) {
   return {};
 }
 
-Result<void> dispatch(const Grammar& grammar, const config::Options& options,
-                      const Commands& commands, const config::Environment& environment) {
+/// The options of the commands that measure.
+struct MeasuringOptions {
+  explicit MeasuringOptions(Grammar& grammar)
+      : agent(*grammar.agent, config::Audience::agent),
+        top(*grammar.top, config::Audience::everyone),
+        dump(*grammar.dump, config::Audience::everyone) {}
+
+  config::Options agent;
+  config::Options top;
+  config::Options dump;
+};
+
+/// What --sort and --duration say.
+Result<void> read_top(Grammar& grammar) {
+  if (!grammar.top_order.empty()) {
+    const auto order = terminal::order_of(grammar.top_order);
+    if (!order) {
+      return fail(ErrorKind::usage, "--sort must be occupancy, hold or harm, not {}",
+                  base::quoted(grammar.top_order));
+    }
+    grammar.top_request.order = *order;
+  }
+  if (grammar.top_duration.empty()) return {};
+  const auto duration =
+      config::duration_value("--duration", grammar.top_duration, config::kLookDuration);
+  if (!duration) return tl::unexpected(duration.error());
+  grammar.top_request.duration_ns = *duration;
+  return {};
+}
+
+template <typename Request>
+Result<void> measure(const std::function<Result<void>(const Request&)>& command, Request& request,
+                     const config::Options& options, const config::Environment& environment) {
+  auto config = options.config(environment);
+  if (!config) return tl::unexpected(config.error());
+  request.config = std::move(*config);
+  return command(request);
+}
+
+Result<void> dispatch(Grammar& grammar, const MeasuringOptions& options, const Commands& commands,
+                      const config::Environment& environment) {
   if (auto words = check_words(grammar); !words) return words;
   if (grammar.version_flag || grammar.version->parsed()) {
     commands.version();
@@ -101,10 +162,17 @@ Result<void> dispatch(const Grammar& grammar, const config::Options& options,
   }
   if (grammar.doctor->parsed()) return commands.doctor(grammar.doctor_request);
   if (grammar.replay->parsed()) return commands.replay(grammar.replay_request);
+  if (grammar.dump->parsed()) {
+    return measure(commands.dump, grammar.dump_request, options.dump, environment);
+  }
+  if (grammar.top->parsed()) {
+    if (auto read = read_top(grammar); !read) return read;
+    return measure(commands.top, grammar.top_request, options.top, environment);
+  }
   if (!grammar.agent->parsed()) {
     return fail(ErrorKind::usage, "a command is needed; loopstall --help lists them");
   }
-  const auto config = options.config(environment);
+  const auto config = options.agent.config(environment);
   if (!config) return tl::unexpected(config.error());
   return commands.agent(*config);
 }
@@ -118,7 +186,7 @@ int parse_and_dispatch(int argc, const char* const* argv, const Commands& comman
                        const config::Environment& environment) {
   Grammar grammar;
   declare(grammar);
-  const config::Options options(*grammar.agent);
+  const MeasuringOptions options(grammar);
   try {
     grammar.app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -9,6 +9,7 @@
 #include "base/result.h"
 #include "config/config.h"
 #include "config/options.h"
+#include "terminal/top_state.h"
 
 namespace loopstall::cli {
 
@@ -25,11 +26,27 @@ struct ReplayRequest {
   bool stalls = false;  ///< the stall records; else the metrics
 };
 
+/// Where to look.
+struct DumpRequest {
+  config::Config config;
+  bool json = false;  ///< else text for people
+};
+
+/// What to show live.
+struct TopRequest {
+  config::Config config;
+  terminal::Order order = terminal::Order::occupancy;
+  bool no_color = false;
+  uint64_t duration_ns = 5'000'000'000;  ///< of a plain snapshot
+};
+
 /// What the words can ask for. Tests put their own here.
 struct Commands {
   std::function<base::Result<void>(const config::Config&)> agent;
   std::function<base::Result<void>(const DoctorRequest&)> doctor;
   std::function<base::Result<void>(const ReplayRequest&)> replay;
+  std::function<base::Result<void>(const DumpRequest&)> dump;
+  std::function<base::Result<void>(const TopRequest&)> top;
   std::function<void()> version;
 };
 

@@ -2,6 +2,7 @@
 #include "cli/stop_signals.h"
 
 #include <pthread.h>
+#include <time.h>
 
 #include <initializer_list>
 
@@ -21,6 +22,11 @@ int StopSignals::wait() {
   // Their default action is to end the process.
   pthread_sigmask(SIG_UNBLOCK, &awaited_, nullptr);
   return signal;
+}
+
+bool StopSignals::has_arrived() {
+  const timespec at_once{};
+  return sigtimedwait(&awaited_, nullptr, &at_once) > 0;
 }
 
 }  // namespace loopstall::cli

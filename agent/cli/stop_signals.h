@@ -18,6 +18,9 @@ class StopSignals {
   /// so that a stop that hangs can be broken off.
   int wait();
 
+  /// Whether one has arrived, which ends nothing else.
+  bool has_arrived();
+
  private:
   sigset_t awaited_;
   sigset_t previous_;

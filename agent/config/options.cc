@@ -43,6 +43,7 @@ Result<void> append(Result<Value> value, std::vector<Value>& field) {
 }
 
 struct Option {
+  Audience audience;
   const char* names;  ///< as CLI11 declares them; the long one is last
   const char* value;  ///< its value in the help text
   const char* shown_default;
@@ -53,88 +54,88 @@ struct Option {
 
 // The one place where an option is declared: its flag, its variable, its help and its check.
 constexpr Option kOptions[] = {
-    {"--listen", "ADDRESS:PORT", "0.0.0.0:9877", false, "Serve /metrics, /healthz and /readyz here",
+    {Audience::agent, "--listen", "ADDRESS:PORT", "0.0.0.0:9877", false, "Serve /metrics, /healthz and /readyz here",
      [](Config& c, std::string_view n, std::string_view t) {
        return store(listen_value(n, t), c.listen);
      }},
-    {"--admin-listen", "ADDRESS:PORT", "127.0.0.1:9878", false,
+    {Audience::agent, "--admin-listen", "ADDRESS:PORT", "127.0.0.1:9878", false,
      "Serve the page and /api/v1 here; they show the stacks of every process",
      [](Config& c, std::string_view n, std::string_view t) {
        return store(listen_value(n, t), c.admin_listen);
      }},
-    {"--stall-threshold", "DURATION", "100ms", false, "A turn at least this long is a stall",
+    {Audience::everyone, "--stall-threshold", "DURATION", "100ms", false, "A turn at least this long is a stall",
      [](Config& c, std::string_view n, std::string_view t) {
        return store(duration_value(n, t, kStallThreshold), c.stall_threshold_ns);
      }},
-    {"--min-block", "DURATION", "1ms", false,
+    {Audience::everyone, "--min-block", "DURATION", "1ms", false,
      "Blocks at least this long are recorded exactly, shorter ones are sampled",
      [](Config& c, std::string_view n, std::string_view t) {
        return store(duration_value(n, t, kMinBlock), c.min_block_ns);
      }},
-    {"--sample-rate", "HZ", "99", false, "Stack samples per second of a loop's CPU time",
+    {Audience::everyone, "--sample-rate", "HZ", "99", false, "Stack samples per second of a loop's CPU time",
      [](Config& c, std::string_view n, std::string_view t) {
        return store(count_value(n, t, kSampleRate), c.sample_rate_hz);
      }},
-    {"--stall-log", "PATH", nullptr, false,
+    {Audience::agent, "--stall-log", "PATH", nullptr, false,
      "Append one JSON line per stall to this file; - is standard output",
      [](Config& c, std::string_view, std::string_view t) {
        c.stall_log = t;
        return Result<void>();
      }},
-    {"--record", "PATH", nullptr, false,
+    {Audience::agent, "--record", "PATH", nullptr, false,
      "Record what is measured to this file, for loopstall replay; it must not exist",
      [](Config& c, std::string_view, std::string_view t) {
        c.record = t;
        return Result<void>();
      }},
-    {"--btf", "PATH", nullptr, false, "Read the kernel's types here instead of from the kernel",
+    {Audience::everyone, "--btf", "PATH", nullptr, false, "Read the kernel's types here instead of from the kernel",
      [](Config& c, std::string_view, std::string_view t) {
        c.btf_path = t;
        return Result<void>();
      }},
-    {"--hook", "MODE", "auto", false, "Turn boundaries: auto, fentry, kprobe, tracepoint or tp_btf",
+    {Audience::everyone, "--hook", "MODE", "auto", false, "Turn boundaries: auto, fentry, kprobe, tracepoint or tp_btf",
      [](Config& c, std::string_view n, std::string_view t) {
        return store(hook_value(n, t), c.hook);
      }},
-    {"--max-loops", "COUNT", "2048", false, "Loops observed at a time, at most",
+    {Audience::agent, "--max-loops", "COUNT", "2048", false, "Loops observed at a time, at most",
      [](Config& c, std::string_view n, std::string_view t) {
        return store(count_value(n, t, kMaxLoops), c.max_loops);
      }},
-    {"-p,--pid", "PID", nullptr, true, "Observe only this process; may be given again",
+    {Audience::everyone, "-p,--pid", "PID", nullptr, true, "Observe only this process; may be given again",
      [](Config& c, std::string_view n, std::string_view t) {
        return append(count_value(n, t, kPid), c.pids);
      }},
-    {"--transparent", "FUNCTION", nullptr, true,
+    {Audience::everyone, "--transparent", "FUNCTION", nullptr, true,
      "Never blame this function (a wrapper), but its caller; may be given again",
      [](Config& c, std::string_view n, std::string_view t) {
        return append(name_value(n, t), c.transparent_functions);
      }},
-    {"--application-package", "NAME", nullptr, true,
+    {Audience::everyone, "--application-package", "NAME", nullptr, true,
      "Count this installed package as application code; may be given again",
      [](Config& c, std::string_view n, std::string_view t) {
        return append(name_value(n, t), c.application_packages);
      }},
-    {"--functions-per-container", "COUNT", "20", false,
+    {Audience::agent, "--functions-per-container", "COUNT", "20", false,
      "Functions with series of their own, per container",
      [](Config& c, std::string_view n, std::string_view t) {
        return store(count_value(n, t, kFunctionsPerContainer), c.functions_per_container);
      }},
-    {"--max-function-series", "COUNT", "5000", false,
+    {Audience::agent, "--max-function-series", "COUNT", "5000", false,
      "Functions with series of their own, on the whole node",
      [](Config& c, std::string_view n, std::string_view t) {
        return store(count_value(n, t, kMaxFunctionSeries), c.max_function_series);
      }},
-    {"--budget", "PERCENT", "1%", false,
+    {Audience::agent, "--budget", "PERCENT", "1%", false,
      "CPU time that the agent may use, of one core; above it, it measures less",
      [](Config& c, std::string_view n, std::string_view t) {
        return store(percent_value(n, t), c.budget);
      }},
-    {"--budget-per-core", "PERCENT", "0.5%", false,
+    {Audience::agent, "--budget-per-core", "PERCENT", "0.5%", false,
      "CPU time that it may use besides, of each core on which it observes loops",
      [](Config& c, std::string_view n, std::string_view t) {
        return store(percent_value(n, t), c.budget_per_core);
      }},
-    {"--log-level", "LEVEL", "info", false, "debug, info, warning or error",
+    {Audience::agent, "--log-level", "LEVEL", "info", false, "debug, info, warning or error",
      [](Config& c, std::string_view n, std::string_view t) {
        return store(log_level_value(n, t), c.log_level);
      }},
@@ -190,8 +191,9 @@ struct Options::Given {
   std::vector<std::string> values;
 };
 
-Options::Options(CLI::App& command) {
+Options::Options(CLI::App& command, Audience audience) {
   for (const Option& option : kOptions) {
+    if (option.audience == Audience::agent && audience != Audience::agent) continue;
     auto& given = given_.emplace_back(std::make_unique<Given>(Given{&option, {}}));
     CLI::Option* declared = command.add_option(option.names, given->values, help_of(option));
     declared->type_name(option.value)->type_size(1)->allow_extra_args(option.repeated);

@@ -20,6 +20,9 @@ struct DurationBounds {
   std::string_view example;  ///< shown where the unit is missing
 };
 
+/// For how long a command looks.
+inline constexpr DurationBounds kLookDuration = {100'000'000, 86'400'000'000'000, "60s"};
+
 struct CountBounds {
   uint32_t min;
   uint32_t max;

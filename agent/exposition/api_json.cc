@@ -5,6 +5,7 @@
 
 #include "base/proportion.h"
 #include "exposition/json_values.h"
+#include "exposition/loop_json.h"
 
 namespace loopstall::exposition {
 namespace {
@@ -31,34 +32,6 @@ Json by_cause_counts(const ByCause& counts) {
 
 Json histogram_json(const stalls::DurationHistogram& histogram) {
   return {{"le", bounds_json()}, {"counts", histogram.buckets}};
-}
-
-Json stack_json(const stacks::Stack& stack) {
-  Json frames = Json::array();
-  for (const stacks::Frame& frame : stack.frames) {
-    frames.push_back({{"function", frame.function},
-                      {"file", frame.file},
-                      {"line", frame.line},
-                      {"path", frame.path},
-                      {"origin", stacks::origin_name(frame.origin)},
-                      {"why", stacks::ownership_name(frame.ownership)},
-                      {"kind", stacks::kind_name(frame.kind)}});
-  }
-  return frames;
-}
-
-Json loop_json(const stalls::LoopState& loop, uint64_t snapshot_ns, const Present& present) {
-  const TurnNow now = turn_now(loop, snapshot_ns, present);
-  const bool stack_is_of_turn = now.turn.number == loop.turn.number && now.turn.start_ns != 0;
-  return {{"pid", loop.pid},
-          {"tid", loop.tid},
-          {"state", now.turn.start_ns != 0 ? "busy" : "idle"},
-          {"phase", loop.phase},
-          {"turn_age_seconds", seconds(now.age_ns)},
-          {"turn_age_at_least", now.turn.at_least},
-          {"cause", stalls::cause_name(now.turn.cause)},
-          {"utilization", loop.utilization_60s},
-          {"stack", stack_json(stack_is_of_turn ? loop.stack : stacks::Stack{})}};
 }
 
 Json function_json(const stalls::FunctionSeries& series, uint64_t service_ns) {
@@ -125,7 +98,7 @@ Json service_json(const ServiceSnapshot& service, uint64_t snapshot_ns, const Pr
         {{"syscall", series.syscall}, {"blocked_seconds", seconds(series.blocked_ns)}});
   }
   for (const auto& loop : service.loops) {
-    json["loops"].push_back(loop_json(loop, snapshot_ns, present));
+    json["loops"].push_back(loop_json(loop, turn_now(loop, snapshot_ns, present)));
   }
   for (const auto& series : service.functions) {
     json["functions"].push_back(function_json(series, service_ns));

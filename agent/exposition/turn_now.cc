@@ -4,12 +4,16 @@
 #include <algorithm>
 #include <optional>
 
+#include "base/proportion.h"
+
 namespace loopstall::exposition {
 namespace {
 
 TurnNow at(const stalls::TurnInProgress& turn, uint64_t until_ns) {
-  const bool has_begun = turn.start_ns != 0 && until_ns > turn.start_ns;
-  return {turn, has_begun ? until_ns - turn.start_ns : 0};
+  const auto since = [&](uint64_t begin_ns) {
+    return begin_ns == 0 ? 0 : base::grown(until_ns, begin_ns);
+  };
+  return {turn, since(turn.start_ns), since(turn.idle_since_ns)};
 }
 
 }  // namespace

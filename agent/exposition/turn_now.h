@@ -16,10 +16,13 @@ struct Present {
   const stalls::SnapshotSource* accounts = nullptr;  ///< borrowed; null: nothing newer is known
 };
 
-/// The turn that a loop is in at an answer, and how old that is; 0 when the loop is idle.
+/// The turn that a loop is in at an answer, and for how long it has been in that, or idle.
 struct TurnNow {
   stalls::TurnInProgress turn;
-  uint64_t age_ns = 0;
+  uint64_t age_ns = 0;   ///< 0 when the loop is idle
+  uint64_t idle_ns = 0;  ///< 0 when it is busy
+
+  bool is_busy() const { return turn.start_ns != 0; }
 };
 
 /// By the loop's account as it is at that moment. Where that cannot be read it is what the snapshot

@@ -93,9 +93,21 @@ SeenStackPtr Loop::seen_before(uint64_t turn_number, uint64_t since_ns) const {
   return is_older && seen_turn_number_ == turn_number ? seen_in_turn_ : nullptr;
 }
 
+SeenStackPtr Loop::known_in_turn(uint64_t turn_number) const {
+  if (seen_turn_number_ != turn_number) return nullptr;
+  return seen_in_turn_ && seen_in_turn_->is_known() ? seen_in_turn_ : known_before_;
+}
+
 void Loop::see_in_turn(uint64_t turn_number, SeenStackPtr seen) {
+  known_before_ = known_in_turn(turn_number);
   seen_turn_number_ = turn_number;
   seen_in_turn_ = std::move(seen);
+  gil_holder_ = nullptr;
+}
+
+void Loop::see_gil_wait(uint64_t turn_number, SeenStackPtr waiter, SeenStackPtr holder) {
+  see_in_turn(turn_number, std::move(waiter));
+  gil_holder_ = std::move(holder);
 }
 
 void Loop::see_open_span(uint64_t since_ns, SeenStackPtr seen) {

@@ -76,10 +76,13 @@ class Loop {
   /// `account` was just read.
   void update(stalls::LoopAccount account, uint64_t now_ns);
 
-  /// Where its turn in progress was seen; null when unknown.
-  const SeenStackPtr& seen_in_turn() const { return seen_in_turn_; }
-  uint64_t seen_turn_number() const { return seen_turn_number_; }
+  /// Where it was last seen in that turn, by what has names already; null when it was not.
+  SeenStackPtr known_in_turn(uint64_t turn_number) const;
   void see_in_turn(uint64_t turn_number, SeenStackPtr seen);
+  /// It was last seen at `waiter` when it waited for the GIL; `holder` is null when unknown.
+  void see_gil_wait(uint64_t turn_number, SeenStackPtr waiter, SeenStackPtr holder);
+  /// Where the GIL was held when it was last seen; null unless it waited for that.
+  const SeenStackPtr& gil_holder() const { return gil_holder_; }
   /// Where it was seen in a wait that began at `since_ns`, when that wait is older than the loop's
   /// account: the kernel has no stack of it, but it was looked at. Null else: another wait's stack
   /// would be a wrong name.
@@ -124,6 +127,8 @@ class Loop {
   SeenStackPtr holder_;
   GilSlice last_slice_;
   SeenStackPtr seen_in_turn_;
+  SeenStackPtr known_before_;  // in the same turn, while the newest has no names yet
+  SeenStackPtr gil_holder_;
   uint64_t seen_turn_number_ = 0;
   SeenStackPtr seen_in_span_;
   uint64_t open_span_since_ns_ = 0;

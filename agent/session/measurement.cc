@@ -529,17 +529,19 @@ void Measurement::on(const probes::EventOrigin& origin, const probes::BlockEnded
   Loop* loop = find(origin);
   if (loop == nullptr) return;
   const uint64_t now_ns = outside_.monotonic_ns();
-  SeenStackPtr seen = loop->take_holder();
+  const SeenStackPtr holder = loop->take_holder();
+  stacks::RawStack raw = block.stack;
+  const SeenStackPtr older =
+      raw.frames.empty() ? loop->seen_before(origin.turn_number, block.start_ns) : nullptr;
+  const SeenStackPtr waiter = older ? older : stacks_.intern(origin.pid, std::move(raw), now_ns);
   if (block.cause != stalls::Cause::gil) {
-    stacks::RawStack raw = block.stack;
-    const SeenStackPtr older =
-        raw.frames.empty() ? loop->seen_before(origin.turn_number, block.start_ns) : nullptr;
-    seen = older ? older : stacks_.intern(origin.pid, std::move(raw), now_ns);
-  } else if (!seen) {
-    // A wait for the GIL is blamed on its holder, or on nobody.
-    seen = stacks_.intern(origin.pid, {}, now_ns);
+    loop->add_block(origin, probes::BlockEnded(block), waiter);
+    return;
   }
-  loop->add_block(origin, probes::BlockEnded(block), std::move(seen));
+  // A wait for the GIL is blamed on its holder, or on nobody.
+  loop->add_block(origin, probes::BlockEnded(block),
+                  holder ? holder : stacks_.intern(origin.pid, {}, now_ns));
+  loop->see_gil_wait(origin.turn_number, waiter, holder);
 }
 
 void Measurement::on(const probes::EventOrigin& origin, const probes::HolderSeen& holder) {
@@ -728,7 +730,9 @@ void Measurement::look_into_turns(uint64_t now_ns) {
     SeenStackPtr seen =
         is_bare ? loop->seen_before(span->turn_number, span->since_ns) : SeenStackPtr();
     if (!seen) seen = stacks_.intern(loop->pid(), std::move(span->stack), now_ns);
-    if (!is_bare) loop->see_in_turn(span->turn_number, seen);
+    if (!is_bare) {
+      loop->see_gil_wait(span->turn_number, seen, is_gil ? loop->gil_holder() : nullptr);
+    }
     loop->see_open_span(span->since_ns, is_gil ? nullptr : std::move(seen));
   }
 }
@@ -773,10 +777,11 @@ stalls::LoopState Measurement::state_of(const Loop& loop) const {
   if (!loop.has_ended()) state.turn = stalls::turn_in_progress(account);
   state.phase = account.serving ? "serving" : "startup";
   state.utilization_60s = loop.ledger().utilization().ratio();
-  const SeenStackPtr& seen = loop.seen_in_turn();
-  const bool is_of_turn = state.turn.start_ns != 0 && loop.seen_turn_number() == state.turn.number;
-  if (is_of_turn && seen && seen->is_known()) {
+  if (state.turn.start_ns == 0) return state;
+  if (const SeenStackPtr seen = loop.known_in_turn(state.turn.number)) {
     state.stack = seen->known->stack;
+    const SeenStackPtr& holder = loop.gil_holder();
+    if (holder && holder->is_known()) state.gil_holder = holder->known->stack;
   }
   return state;
 }

@@ -20,8 +20,8 @@ uint64_t open_span_ns(const LoopAccount& account, uint64_t now_ns) {
 }
 
 TurnInProgress turn_in_progress(const LoopAccount& account) {
-  const bool is_idle = account.turn_start_ns == 0 || account.activity == LoopActivity::ended;
-  if (is_idle) return {};
+  if (account.activity == LoopActivity::idle) return {.idle_since_ns = account.accounted_ns};
+  if (account.turn_start_ns == 0 || account.activity == LoopActivity::ended) return {};
   const bool is_blocked = account.activity == LoopActivity::off_cpu;
   return {account.turn_start_ns, account.turn_number, account.turn_at_least,
           is_blocked ? account.current_cause : Cause::cpu};

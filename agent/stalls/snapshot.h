@@ -66,6 +66,7 @@ struct LoopState {
   std::string phase;  ///< "startup" or "serving"
   double utilization_60s = 0;
   stacks::Stack stack;  ///< where that turn was last seen; may be empty
+  stacks::Stack gil_holder;  ///< not empty: that turn last waited for the GIL, which was held there
 };
 
 /// Threads that do blocking work for loops: of concurrent.futures, anyio and trio.

@@ -42,8 +42,8 @@ class Replay {
     now_ns_ = seen_ns_ = reading.time_ns;
     loop_.update(probes::decode_slot(reading.slot), reading.time_ns);
     // The session reads the open span's stack; a recording has the last one of the turn.
-    if (reading.slot.turn_number == loop_.seen_turn_number()) {
-      loop_.see_open_span(reading.slot.accounted_ns, loop_.seen_in_turn());
+    if (auto seen = loop_.known_in_turn(reading.slot.turn_number)) {
+      loop_.see_open_span(reading.slot.accounted_ns, std::move(seen));
     }
   }
 

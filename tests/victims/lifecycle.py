@@ -91,14 +91,24 @@ def sleeping():
     asyncio.run(hang(hang_asleep))
 
 
+async def nap():
+    say(ready=True)
+    while True:
+        time.sleep(0.03)
+        await asyncio.sleep(0.001)
+
+
 def napping():
     """Sleeps 30 ms in each turn, for ever."""
-    async def nap():
-        say(ready=True)
-        while True:
-            time.sleep(0.03)
-            await asyncio.sleep(0.001)
     asyncio.run(nap())
+
+
+def napping_service():
+    """The same in one that serves."""
+    async def serve_and_nap():
+        async with await serve():
+            await nap()
+    asyncio.run(serve_and_nap())
 
 
 def spinning():
@@ -224,8 +234,8 @@ def epoll_numbers():
 
 def main():
     lives = {life.__name__: life for life in
-             (idle, sleeping, napping, spinning, in_c, without_gil, in_vfork, endless, crash, abort,
-              hungry, after_run, exit_in_stall, second_run)}
+             (idle, sleeping, napping, napping_service, spinning, in_c, without_gil, in_vfork,
+              endless, crash, abort, hungry, after_run, exit_in_stall, second_run)}
     if len(sys.argv) != 3 or sys.argv[1] not in lives:
         sys.exit(f"usage: lifecycle.py {'|'.join(lives)} asyncio|uvloop")
     victim.die_with_parent()

@@ -22,6 +22,8 @@ struct Outcome {
   std::optional<config::Config> agent;  ///< what the agent command was given
   std::optional<DoctorRequest> doctor;  ///< what the doctor command was given
   std::optional<ReplayRequest> replay;  ///< what the replay command was given
+  std::optional<DumpRequest> dump;      ///< what the dump command was given
+  std::optional<TopRequest> top;        ///< what the top command was given
   int versions = 0;                     ///< how often the version was printed
 };
 
@@ -40,6 +42,16 @@ Outcome run_with(std::vector<const char*> words, const base::Result<void>& agent
                           .replay =
                               [&](const ReplayRequest& request) {
                                 outcome.replay = request;
+                                return base::Result<void>();
+                              },
+                          .dump =
+                              [&](const DumpRequest& request) {
+                                outcome.dump = request;
+                                return base::Result<void>();
+                              },
+                          .top =
+                              [&](const TopRequest& request) {
+                                outcome.top = request;
                                 return base::Result<void>();
                               },
                           .version = [&] { ++outcome.versions; }};
@@ -93,6 +105,28 @@ TEST(CommandLine, ReplayGetsItsFile) {
   EXPECT_EQ(without.status, 2);
   EXPECT_THAT(without.err, HasSubstr("FILE"));
   EXPECT_EQ(run_with({"replay", "one", "two"}).status, 2);
+}
+
+TEST(CommandLine, DumpGetsWhereToLook) {
+  const Outcome outcome = run_with({"dump", "-p", "7", "--json", "--stall-threshold", "1s"});
+  ASSERT_TRUE(outcome.dump) << outcome.err;
+  EXPECT_EQ(outcome.dump->config.pids, std::vector<uint32_t>{7});
+  EXPECT_EQ(outcome.dump->config.stall_threshold_ns, 1'000'000'000u);
+  EXPECT_TRUE(outcome.dump->json);
+  EXPECT_THAT(run_with({"dump", "--listen", "127.0.0.1:1"}).err, HasSubstr("has no option"))
+      << "it serves nothing";
+}
+
+TEST(CommandLine, TopGetsItsOrder) {
+  const Outcome outcome = run_with({"top", "--sort", "harm", "-d", "2s", "--no-color"});
+  ASSERT_TRUE(outcome.top) << outcome.err;
+  EXPECT_EQ(outcome.top->order, terminal::Order::harm);
+  EXPECT_EQ(outcome.top->duration_ns, 2'000'000'000u);
+  EXPECT_TRUE(outcome.top->no_color);
+  EXPECT_EQ(run_with({"top"}).top->order, terminal::Order::occupancy);
+  expect_usage({"top", "--sort", "size"},
+               "--sort must be occupancy, hold or harm, not \"size\"");
+  EXPECT_EQ(run_with({"top", "-d", "soon"}).status, 2);
 }
 
 TEST(CommandLine, VersionAsCommandAndAsFlag) {

@@ -21,7 +21,7 @@ using Variables = std::map<std::string, std::string>;
 
 base::Result<Config> parse(std::vector<std::string> words, const Variables& variables = {}) {
   CLI::App app;
-  const Options options(app);
+  const Options options(app, Audience::agent);
   std::reverse(words.begin(), words.end());  // as CLI11 wants them
   app.parse(words);
   return options.config([&](const char* name) -> const char* {
@@ -66,7 +66,7 @@ TEST(Options, DefaultsAreThoseOfTheDocumentation) {
 
 TEST(Options, HelpShowsTheDefaultsThatHold) {
   CLI::App app;
-  const Options options(app);
+  const Options options(app, Audience::agent);
   const std::string help = app.help();
   for (const char* shown :
        {"[default: 0.0.0.0:9877]", "[default: 127.0.0.1:9878]", "[default: 100ms]",

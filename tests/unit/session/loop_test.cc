@@ -185,12 +185,33 @@ TEST_F(LoopTest, SamplesOfATurnAreBounded) {
 }
 
 TEST_F(LoopTest, ShowsWhereItsTurnWasSeenLast) {
-  EXPECT_EQ(loop_.seen_in_turn(), nullptr);
+  EXPECT_EQ(loop_.known_in_turn(0), nullptr);
   const auto seen = named("ask");
   loop_.add_block(at(5), block(1), named("before"));
   loop_.see_in_turn(6, seen);
-  EXPECT_EQ(loop_.seen_in_turn(), seen);
-  EXPECT_EQ(loop_.seen_turn_number(), 6u);
+  EXPECT_EQ(loop_.known_in_turn(6), seen);
+  EXPECT_EQ(loop_.known_in_turn(5), nullptr) << "it is over";
+}
+
+TEST_F(LoopTest, ShowsWhatHasNamesWhileTheNewestHasNone) {
+  const auto nameless = unnamed();
+  const auto seen = named("ask");
+  loop_.see_in_turn(6, seen);
+  loop_.see_in_turn(6, nameless);
+  loop_.see_in_turn(6, nameless);
+  EXPECT_EQ(loop_.known_in_turn(6), seen);
+  loop_.see_in_turn(7, nameless);
+  EXPECT_EQ(loop_.known_in_turn(7), nullptr) << "that was another turn";
+}
+
+TEST_F(LoopTest, AWaitForTheGilHasAHolderUntilTheNextSample) {
+  const auto waiter = named("ask");
+  const auto holder = named("compute");
+  loop_.see_gil_wait(6, waiter, holder);
+  EXPECT_EQ(loop_.known_in_turn(6), waiter);
+  EXPECT_EQ(loop_.gil_holder(), holder);
+  loop_.see_in_turn(6, waiter);
+  EXPECT_EQ(loop_.gil_holder(), nullptr);
 }
 
 TEST_F(LoopTest, AWaitOlderThanTheAccountIsWhereItWasLookedAt) {

@@ -22,7 +22,8 @@ MAY_INCLUDE = {
     "session": ["probes", "stalls", "loops", "stacks", "host", "config", "base"],
     "exposition": ["stalls", "config", "base", "loops", "stacks"],
     "doctor": ["session", "probes", "loops", "stacks", "host", "base"],
-    "cli": ["session", "exposition", "doctor", "config", "base"],
+    "terminal": ["exposition", "stalls", "loops", "stacks", "base"],
+    "cli": ["session", "exposition", "doctor", "terminal", "config", "base"],
     "main.cc": ["cli"],
 }
 
@@ -36,6 +37,7 @@ ONLY_HEADERS = {
 LIBRARY_HOMES = [
     (re.compile(r"^(bpf/(libbpf|bpf|btf)\.h|.*\.skel\.h|linux/bpf.*\.h)$"), {"probes"}),
     (re.compile(r"^microhttpd\.h$"), {"exposition"}),
+    (re.compile(r"^(n?curses|term)\.h$"), {"terminal"}),
     (re.compile(r"^CLI/.*$"), {"config", "cli"}),
     (re.compile(r"^yaml-cpp/.*$"), {"config"}),
     (re.compile(r"^spdlog/.*$"), {"base"}),
