@@ -30,7 +30,7 @@ FROM debian:12-slim
 # What the binary is linked to; a test compares this list with it.
 RUN apt-get update \
  && apt-get install -y --no-install-recommends \
-      libbpf1 libcap-ng0 libmicrohttpd12 libfmt9 \
+      libbpf1 libcap-ng0 libmicrohttpd12 libncursesw6 libtinfo6 libfmt9 \
       libspdlog1.10 libstdc++6 zlib1g \
  && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/log/*
 COPY --from=build /src/build/release/loopstall /usr/bin/loopstall

@@ -500,13 +500,23 @@ static __always_inline void send_turn_end(struct thread_state *thread, struct ta
 	send_event(&event, sizeof(event), LS_LOST_TURN_END);
 }
 
+/* Of the first waits of a loop. */
+#define LISTEN_CHECKS_AT_ONCE 32
+
 /* Startup ends when the loop first waits with its listening socket in place. */
 static __always_inline void update_phase(struct thread_state *thread, struct ls_slot *slot,
 					 struct task_struct *task, __u64 now)
 {
-	/* A scan costs up to some 10 us: at most one in 5 ms. */
-	if (thread->phase != LS_STARTUP || now - thread->listen_check_ns < 5000000)
+	/*
+	 * A scan costs up to some 10 us: soon at most one in 5 ms. Not from the start, for a service
+	 * that nobody asks may never wait again after the wait that shows its socket.
+	 */
+	if (thread->phase != LS_STARTUP)
 		return;
+	if (thread->listen_checks >= LISTEN_CHECKS_AT_ONCE &&
+	    now - thread->listen_check_ns < 5000000)
+		return;
+	thread->listen_checks++;
 	thread->listen_check_ns = now;
 	if (now - thread->startup_since_ns >= startup_limit_ns || home_serves(thread, task))
 		thread->phase = LS_SERVING;
@@ -616,6 +626,8 @@ static __always_inline void leave_home_wait(struct thread_state *thread, struct 
 		runnable = length;
 	throttled = throttled_part(&thread->wait_throttle, task, runnable);
 	write_begin(slot);
+	/* It may have become a loop in this very wait. */
+	update_phase(thread, slot, task, now);
 	slot->idle_ns += length - runnable;
 	note_timer_lag(thread, slot, now);
 	if (result > 0) {

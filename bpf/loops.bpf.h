@@ -127,7 +127,7 @@ static __always_inline void become_loop(struct thread_state *thread, struct task
 	thread->home_kind = thread->candidate_kind;
 	thread->home_fd = thread->candidate_fd;
 	thread->asked_ns = 0;
-	thread->listen_check_ns = 0;
+	thread->listen_checks = 0;
 	thread->ended_stall = 0;
 	thread->in_home_wait = !thread->in_turn;
 	thread->cell_position_ns = 0;
@@ -912,6 +912,7 @@ static __always_inline void plant_seed(struct thread_state *thread, struct task_
 	if (slot)
 		slot->phase = thread->phase;
 	thread->startup_since_ns = 0;
+	thread->listen_checks = 0;
 	if (thread->phase == LS_STARTUP)
 		thread->startup_since_ns = bpf_ktime_get_ns();
 	if (process && !process->first_loop_ns)

@@ -110,6 +110,7 @@ struct thread_state {
 	__u64 birth_ns;
 	__u64 startup_since_ns; /* the birth of the first loop of its process */
 	__u64 listen_check_ns;
+	__u64 listen_checks; /* how many so far */
 
 	__u64 asked_ns; /* when user space was last asked about this thread */
 	__u64 question; /* number of the question that is open */

@@ -2,6 +2,7 @@
 #include "cli/cli.h"
 
 #include "cli/agent_command.h"
+#include "cli/check_command.h"
 #include "cli/command_line.h"
 #include "cli/doctor_command.h"
 #include "cli/dump_command.h"
@@ -19,6 +20,7 @@ int run(int argc, char** argv) {
                                    .replay = run_replay,
                                    .dump = run_dump,
                                    .top = run_top,
+                                   .check = run_check,
                                    .version = print_version},
                           config::process_environment);
 }

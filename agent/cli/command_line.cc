@@ -4,12 +4,14 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <exception>
 #include <string>
 #include <string_view>
 
+#include "cli/check_words.h"
 #include "cli/unknown_word.h"
 #include "config/values.h"
 
@@ -20,7 +22,7 @@ using base::ErrorKind;
 using base::fail;
 using base::Result;
 
-constexpr int kInternalStatus = 1;
+constexpr int kInternalStatus = 70;  // EX_SOFTWARE of sysexits.h; 1 is what `check` found
 constexpr int kUsageStatus = 2;
 constexpr int kEnvironmentStatus = 3;
 
@@ -32,7 +34,8 @@ constexpr const char* kDescription =
 
 constexpr const char* kFooter =
     "Exit status: 0 after SIGINT or SIGTERM, 2 for a wrong command line, 3 when the machine lacks\n"
-    "something (privileges, BTF, a free port).";
+    "something (privileges, BTF, a free port), 70 for a defect of loopstall. check: 1 when the rule is\n"
+    "broken, 4 when there is nothing to judge.";
 
 /// The words and their meaning; `agent` and `version` belong to `app`.
 struct Grammar {
@@ -41,6 +44,7 @@ struct Grammar {
   CLI::App* doctor = nullptr;
   CLI::App* top = nullptr;
   CLI::App* dump = nullptr;
+  CLI::App* check = nullptr;
   CLI::App* replay = nullptr;
   CLI::App* version = nullptr;
   DoctorRequest doctor_request;
@@ -49,18 +53,23 @@ struct Grammar {
   std::string top_order;
   std::string top_duration;
   DumpRequest dump_request;
+  CheckWords check_words;
   bool version_flag = false;
 
-  std::array<CLI::App*, 7> all() { return {agent, top, dump, doctor, replay, version, &app}; }
+  std::array<CLI::App*, 8> all() {
+    return {agent, top, dump, check, doctor, replay, version, &app};
+  }
 };
 
 void declare_top(Grammar& grammar) {
   grammar.top =
       grammar.app.add_subcommand("top", "Show live what holds the loops; q leaves, keys are shown");
   grammar.top->add_option("--sort", grammar.top_order,
-                          "Order of the functions: occupancy, hold or harm [default: occupancy]");
+                          "Order of the functions: occupancy, hold or harm [default: occupancy]")
+      ->type_name("ORDER");
   grammar.top->add_option("-d,--duration", grammar.top_duration,
-                          "Without a terminal: how long to look before printing [default: 5s]");
+                          "Without a terminal: how long to look before printing [default: 5s]")
+      ->type_name("DURATION");
   grammar.top->add_flag("--no-color", grammar.top_request.no_color,
                         "Without colours; also by NO_COLOR");
 }
@@ -78,6 +87,9 @@ void declare(Grammar& grammar) {
   grammar.agent = grammar.app.add_subcommand("agent", "Measure, and serve metrics until stopped");
   declare_top(grammar);
   declare_dump(grammar);
+  grammar.check = grammar.app.add_subcommand(
+      "check", "Judge a service by your team's rule; for CI: exit status 1 when it is broken");
+  declare_check(*grammar.check, grammar.check_words);
   grammar.doctor = grammar.app.add_subcommand(
       "doctor", "Say what this machine lacks, and which processes can be measured");
   grammar.doctor->add_option("-p,--pid", grammar.doctor_request.pids,
@@ -119,11 +131,13 @@ struct MeasuringOptions {
   explicit MeasuringOptions(Grammar& grammar)
       : agent(*grammar.agent, config::Audience::agent),
         top(*grammar.top, config::Audience::everyone),
-        dump(*grammar.dump, config::Audience::everyone) {}
+        dump(*grammar.dump, config::Audience::everyone),
+        check(*grammar.check, config::Audience::everyone) {}
 
   config::Options agent;
   config::Options top;
   config::Options dump;
+  config::Options check;
 };
 
 /// What --sort and --duration say.
@@ -144,18 +158,46 @@ Result<void> read_top(Grammar& grammar) {
   return {};
 }
 
+/// Whether that was all that was asked.
+Result<bool> print_config(const config::Options& options, const config::Environment& environment) {
+  if (!options.prints()) return false;
+  const auto text = options.printed(environment);
+  if (!text) return tl::unexpected(text.error());
+  fmt::print("{}", *text);
+  return true;
+}
+
 template <typename Request>
 Result<void> measure(const std::function<Result<void>(const Request&)>& command, Request& request,
                      const config::Options& options, const config::Environment& environment) {
+  const auto printed = print_config(options, environment);
+  if (!printed) return tl::unexpected(printed.error());
+  if (*printed) return {};
   auto config = options.config(environment);
   if (!config) return tl::unexpected(config.error());
   request.config = std::move(*config);
   return command(request);
 }
 
-Result<void> dispatch(Grammar& grammar, const MeasuringOptions& options, const Commands& commands,
+Result<int> run_check(Grammar& grammar, const config::Options& options, const Commands& commands,
                       const config::Environment& environment) {
-  if (auto words = check_words(grammar); !words) return words;
+  const auto printed = print_config(options, environment);
+  if (!printed) return tl::unexpected(printed.error());
+  if (*printed) return 0;
+  auto config = options.config(environment);
+  if (!config) return tl::unexpected(config.error());
+  auto request = read_check(grammar.check_words, std::move(*config));
+  if (!request) return tl::unexpected(request.error());
+  return commands.check(*request);
+}
+
+Result<int> succeeded(Result<void> done) {
+  if (!done) return tl::unexpected(done.error());
+  return 0;
+}
+
+Result<void> dispatch_others(Grammar& grammar, const MeasuringOptions& options, const Commands& commands,
+                      const config::Environment& environment) {
   if (grammar.version_flag || grammar.version->parsed()) {
     commands.version();
     return {};
@@ -172,9 +214,23 @@ Result<void> dispatch(Grammar& grammar, const MeasuringOptions& options, const C
   if (!grammar.agent->parsed()) {
     return fail(ErrorKind::usage, "a command is needed; loopstall --help lists them");
   }
+  const auto printed = print_config(options.agent, environment);
+  if (!printed) return tl::unexpected(printed.error());
+  if (*printed) return {};
   const auto config = options.agent.config(environment);
   if (!config) return tl::unexpected(config.error());
   return commands.agent(*config);
+}
+
+/// The exit status.
+Result<int> dispatch(Grammar& grammar, const MeasuringOptions& options, const Commands& commands,
+                     const config::Environment& environment) {
+  if (auto words = check_words(grammar); !words) return tl::unexpected(words.error());
+  if (!grammar.check->parsed() && !grammar.check_words.command.empty()) {
+    return fail(ErrorKind::usage, "only loopstall check takes a command (-- COMMAND)");
+  }
+  if (grammar.check->parsed()) return run_check(grammar, options.check, commands, environment);
+  return succeeded(dispatch_others(grammar, options, commands, environment));
 }
 
 int report(std::string_view sentence, int status) {
@@ -187,14 +243,18 @@ int parse_and_dispatch(int argc, const char* const* argv, const Commands& comman
   Grammar grammar;
   declare(grammar);
   const MeasuringOptions options(grammar);
+  const char* const* const end = argv + argc;
+  const char* const* const mark =
+      std::find_if(argv, end, [](const char* word) { return std::string_view(word) == "--"; });
+  if (mark != end) grammar.check_words.command.assign(mark + 1, end);
   try {
-    grammar.app.parse(argc, argv);
+    grammar.app.parse(static_cast<int>(mark - argv), argv);
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return grammar.app.exit(error);  // --help
     return report(sentence_of(error), kUsageStatus);
   }
   const auto done = dispatch(grammar, options, commands, environment);
-  return done ? 0 : report(done.error().message, exit_status(done.error().kind));
+  return done ? *done : report(done.error().message, exit_status(done.error().kind));
 }
 
 }  // namespace

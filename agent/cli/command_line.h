@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "base/result.h"
+#include "check/judgement.h"
+#include "check/report.h"
 #include "config/config.h"
 #include "config/options.h"
 #include "terminal/top_state.h"
@@ -40,6 +42,19 @@ struct TopRequest {
   uint64_t duration_ns = 5'000'000'000;  ///< of a plain snapshot
 };
 
+/// What to judge, and by what.
+struct CheckRequest {
+  config::Config config;
+  std::vector<std::string> command;  ///< of the service; empty: it runs already (config.pids)
+  std::string load;                  ///< a shell's command that loads it; empty: none
+  uint64_t duration_ns = 60'000'000'000;
+  check::Criteria criteria;
+  std::string baseline;  ///< paths; empty: none
+  std::string allow;
+  check::Format format = check::Format::text;
+  std::string output;  ///< path; empty: standard output
+};
+
 /// What the words can ask for. Tests put their own here.
 struct Commands {
   std::function<base::Result<void>(const config::Config&)> agent;
@@ -47,6 +62,7 @@ struct Commands {
   std::function<base::Result<void>(const ReplayRequest&)> replay;
   std::function<base::Result<void>(const DumpRequest&)> dump;
   std::function<base::Result<void>(const TopRequest&)> top;
+  std::function<base::Result<int>(const CheckRequest&)> check;  ///< its exit status
   std::function<void()> version;
 };
 

@@ -17,6 +17,7 @@ constexpr std::chrono::milliseconds kStep{20};
 base::Result<std::unique_ptr<session::Session>> start_measuring(config::Config config,
                                                                 const base::Clock& clock) {
   base::set_log_level(base::LogLevel::error);
+  config.functions_per_container = 1000;
   config.budget = 1;
   config.budget_per_core = 1;
   return session::Session::start(config, clock);

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "base/log.h"
-#include "cli/nearest.h"
+#include "base/nearest.h"
 
 namespace loopstall::cli {
 namespace {
@@ -46,11 +46,11 @@ std::string unknown_word_message(const CLI::App& command, const std::string& wor
   const std::string shown = base::quoted(name);
   if (word.starts_with('-')) {
     return fmt::format("{} has no option {}; {}", called(command), shown,
-                       suggestion(nearest(name, flags_of(command)), called(command)));
+                       suggestion(base::nearest(name, flags_of(command)), called(command)));
   }
   if (command.get_parent() == nullptr) {
     return fmt::format("there is no command {}; {}", shown,
-                       suggestion(nearest(name, commands_of(command)), called(command)));
+                       suggestion(base::nearest(name, commands_of(command)), called(command)));
   }
   return fmt::format("{} takes no argument {}; {} --help lists its options", called(command), shown,
                      called(command));

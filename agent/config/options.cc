@@ -4,9 +4,13 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cctype>
+#include <cerrno>
 #include <cstdlib>
+#include <cstring>
+#include <fstream>
 #include <string_view>
 
+#include "config/config_file.h"
 #include "config/values.h"
 
 namespace loopstall::config {
@@ -23,6 +27,8 @@ constexpr CountBounds kMaxLoops = {1, 65536};
 constexpr CountBounds kPid = {1, 4'194'304};  // PID_MAX_LIMIT, include/linux/threads.h
 constexpr CountBounds kFunctionsPerContainer = {1, 1000};
 constexpr CountBounds kMaxFunctionSeries = {1, 100'000};
+constexpr const char* kFileVariable = "LOOPSTALL_CONFIG";
+constexpr std::size_t kMaxFileBytes = 1'000'000;
 
 /// Puts one value into the configuration. `name` is what the user calls it.
 using Apply = Result<void> (*)(Config& config, std::string_view name, std::string_view text);
@@ -173,6 +179,48 @@ std::vector<std::string> split_at_commas(std::string_view text) {
   return parts;
 }
 
+/// --stall-log -> stall-log
+std::string key_of(const Option& option) { return flag_of(option).substr(2); }
+
+std::string yaml_of(const std::vector<std::string>& values, bool is_list) {
+  std::string text;
+  for (const std::string& value : values) {
+    text += (text.empty() ? "" : ", ") + base::quoted(value);
+  }
+  return is_list ? "[" + text + "]" : text;
+}
+
+struct File {
+  std::string path;
+  FileValues values;
+};
+
+/// All options may be in it: it is for every command.
+Result<File> values_of_file(const std::string& given, const Environment& environment) {
+  File file{given, {}};
+  if (const char* path = environment(kFileVariable); file.path.empty() && path != nullptr) {
+    file.path = path;
+  }
+  if (file.path.empty()) return file;
+  std::ifstream stream(file.path, std::ios::binary);
+  std::string text(kMaxFileBytes + 1, '\0');
+  stream.read(text.data(), static_cast<std::streamsize>(text.size()));
+  if (!stream.is_open() || stream.bad()) {
+    return fail(ErrorKind::usage, "--config cannot read {}: {}", file.path, std::strerror(errno));
+  }
+  text.resize(static_cast<std::size_t>(stream.gcount()));
+  if (text.size() > kMaxFileBytes) {
+    return fail(ErrorKind::usage, "--config: {} is no configuration, it has more than 1 MB",
+                file.path);
+  }
+  std::vector<FileKey> keys;
+  for (const Option& option : kOptions) keys.push_back({key_of(option), option.repeated});
+  auto values = read_config_file(text, keys);
+  if (!values) return fail(ErrorKind::usage, "{}: {}", file.path, values.error().message);
+  file.values = std::move(*values);
+  return file;
+}
+
 Result<void> check_together(const Config& config) {
   if (config.min_block_ns > config.stall_threshold_ns) {
     return fail(ErrorKind::usage, "--min-block must not be longer than --stall-threshold");
@@ -191,7 +239,15 @@ struct Options::Given {
   std::vector<std::string> values;
 };
 
-Options::Options(CLI::App& command, Audience audience) {
+struct Options::Held {
+  const Option* option;
+  std::vector<std::string> values;  // none: the default
+  std::string name;                 // by which the user gave them, in an error
+  std::string source;               // for people
+};
+
+Options::Options(CLI::App& command, Audience audience)
+    : file_(std::make_unique<std::string>()), prints_(std::make_unique<bool>(false)) {
   for (const Option& option : kOptions) {
     if (option.audience == Audience::agent && audience != Audience::agent) continue;
     auto& given = given_.emplace_back(std::make_unique<Given>(Given{&option, {}}));
@@ -202,31 +258,75 @@ Options::Options(CLI::App& command, Audience audience) {
                                                   : CLI::MultiOptionPolicy::TakeLast);
     declared->expected(1, option.repeated ? CLI::detail::expected_max_vector_size : 1);
   }
+  command.add_option("--config", *file_,
+                     fmt::format("Read options from this YAML file [env: {}]", kFileVariable))
+      ->type_name("PATH");
+  command.add_flag("--print-config", *prints_, "Print what holds, and from where, and exit");
 }
 
 Options::~Options() = default;
 Options::Options(Options&&) noexcept = default;
 Options& Options::operator=(Options&&) noexcept = default;
 
-base::Result<Config> Options::config(const Environment& environment) const {
-  Config config;
+base::Result<std::vector<Options::Held>> Options::held(const Environment& environment) const {
+  const auto file = values_of_file(*file_, environment);
+  if (!file) return tl::unexpected(file.error());
+  std::vector<Held> all;
   for (const auto& given : given_) {
-    std::string name = flag_of(*given->option);
-    std::vector<std::string> values = given->values;
-    const char* variable_text = environment(variable_of(*given->option).c_str());
-    if (values.empty() && variable_text != nullptr && *variable_text != '\0') {
-      name = variable_of(*given->option);
-      values = given->option->repeated ? split_at_commas(variable_text)
-                                       : std::vector<std::string>{variable_text};
+    const Option& option = *given->option;
+    Held& held = all.emplace_back(Held{&option, given->values, flag_of(option), "flag"});
+    if (!held.values.empty()) continue;
+    const std::string variable = variable_of(option);
+    const char* text = environment(variable.c_str());
+    const auto in_file = file->values.find(key_of(option));
+    if (text != nullptr && *text != '\0') {
+      held.values = option.repeated ? split_at_commas(text) : std::vector<std::string>{text};
+      held.name = variable;
+      held.source = variable;
+    } else if (in_file != file->values.end()) {
+      held.values = in_file->second.values;
+      held.name = fmt::format("{}: line {}: {}", file->path, in_file->second.line, key_of(option));
+      held.source = file->path;
+    } else {
+      held.source = "default";
     }
-    for (const std::string& value : values) {
-      if (auto applied = given->option->apply(config, name, value); !applied) {
+  }
+  return all;
+}
+
+base::Result<Config> Options::config(const Environment& environment) const {
+  const auto all = held(environment);
+  if (!all) return tl::unexpected(all.error());
+  Config config;
+  for (const Held& held : *all) {
+    for (const std::string& value : held.values) {
+      if (auto applied = held.option->apply(config, held.name, value); !applied) {
         return tl::unexpected(applied.error());
       }
     }
   }
   if (auto together = check_together(config); !together) return tl::unexpected(together.error());
   return config;
+}
+
+base::Result<std::string> Options::printed(const Environment& environment) const {
+  if (const auto config = this->config(environment); !config) return tl::unexpected(config.error());
+  const auto all = held(environment);
+  if (!all) return tl::unexpected(all.error());
+  std::string text;
+  for (const Held& held : *all) {
+    const Option& option = *held.option;
+    if (!held.values.empty()) {
+      text += fmt::format("{}: {}  # {}\n", key_of(option),
+                          yaml_of(held.values, option.repeated), held.source);
+    } else if (option.shown_default != nullptr) {
+      text += fmt::format("{}: {}  # default\n", key_of(option),
+                          yaml_of({option.shown_default}, false));
+    } else {
+      text += fmt::format("# {}: none\n", key_of(option));
+    }
+  }
+  return text;
 }
 
 const char* process_environment(const char* name) {

@@ -26,8 +26,9 @@ enum class Audience : uint8_t {
 };
 
 /// The options of a CLI11 command that measures. A flag wins over its environment variable, which wins
-/// over the default. The environment variable of --stall-log is LOOPSTALL_STALL_LOG, and so on;
-/// those of options that may be given again hold their values separated by commas.
+/// over the configuration file (--config), which wins over the default. The environment variable of
+/// --stall-log is LOOPSTALL_STALL_LOG, and so on; those of options that may be given again hold their
+/// values separated by commas. Its key in the file is `stall-log`.
 class Options {
  public:
   /// Declares the audience's options of the table on `command`, which must outlive this object's use.
@@ -37,12 +38,23 @@ class Options {
   Options& operator=(Options&&) noexcept;
 
   /// After `command` was parsed: the validated configuration, or one sentence (a usage error)
-  /// about the first value that is off.
+  /// about the first value that is off. Reads the configuration file.
   base::Result<Config> config(const Environment& environment) const;
+
+  /// Whether --print-config was given.
+  bool prints() const { return *prints_; }
+  /// What holds, as a configuration file, with where each value comes from.
+  base::Result<std::string> printed(const Environment& environment) const;
 
  private:
   struct Given;  // what the command line said, per option
+  struct Held;   // what holds, per option
+
+  base::Result<std::vector<Held>> held(const Environment& environment) const;
+
   std::vector<std::unique_ptr<Given>> given_;
+  std::unique_ptr<std::string> file_;  // of --config; CLI11 has its address
+  std::unique_ptr<bool> prints_;       // likewise
 };
 
 /// getenv.

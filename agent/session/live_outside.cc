@@ -6,6 +6,8 @@
 #include <random>
 #include <utility>
 
+#include "session/wanted_pids.h"
+
 namespace loopstall::session {
 
 LiveOutside::LiveOutside(const base::Clock& clock, const host::Procfs& procfs,
@@ -105,6 +107,10 @@ std::optional<uint64_t> LiveOutside::start_of(uint32_t pid) {
 
 std::string LiveOutside::executable_of(uint32_t pid) {
   return procfs_.exe(static_cast<pid_t>(pid)).value_or(std::string());
+}
+
+bool LiveOutside::descends_from(uint32_t pid, const std::vector<uint32_t>& ancestors) {
+  return session::descends_from(procfs_, pid, ancestors);
 }
 
 bool LiveOutside::has_thread(uint32_t pid, uint32_t tid) {

@@ -56,6 +56,7 @@ class LiveOutside : public Outside {
   probes::Probes::Health kernel_health() override;
   std::optional<uint64_t> start_of(uint32_t pid) override;
   std::string executable_of(uint32_t pid) override;
+  bool descends_from(uint32_t pid, const std::vector<uint32_t>& ancestors) override;
   bool has_thread(uint32_t pid, uint32_t tid) override;
   void inspect(uint32_t pid) override;
   void count_pool(uint32_t pid) override;

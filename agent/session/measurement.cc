@@ -81,9 +81,10 @@ void Measurement::handle(ResolverResult&& result) {
 
 // ---- processes --------------------------------------------------------------------------------
 
-bool Measurement::is_wanted(uint32_t pid) const {
-  return config_.pids.empty() ||
-         std::find(config_.pids.begin(), config_.pids.end(), pid) != config_.pids.end();
+bool Measurement::is_wanted(uint32_t pid) {
+  const std::vector<uint32_t>& pids = config_.pids;
+  return pids.empty() || std::find(pids.begin(), pids.end(), pid) != pids.end() ||
+         (config_.with_children && outside_.descends_from(pid, pids));
 }
 
 void Measurement::on(const probes::EventOrigin& origin, const probes::Announced&) {

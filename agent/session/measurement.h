@@ -95,7 +95,7 @@ class Measurement {
   void on(Scanned&&);
   void on(PoolCounted&& counted);
 
-  bool is_wanted(uint32_t pid) const;
+  bool is_wanted(uint32_t pid);
   bool lacks_loop(uint32_t pid) const;
   void drop_process(uint32_t pid);
   void bury_process(uint32_t pid);

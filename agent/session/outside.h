@@ -68,6 +68,8 @@ class Outside : public StackRequests {
   /// Its start, as /proc shows it; nothing when it has ended or ends.
   virtual std::optional<uint64_t> start_of(uint32_t pid) = 0;
   virtual std::string executable_of(uint32_t pid) = 0;
+  /// Whether one of those is its parent, or the parent of that, and so on.
+  virtual bool descends_from(uint32_t pid, const std::vector<uint32_t>& ancestors) = 0;
   virtual bool has_thread(uint32_t pid, uint32_t tid) = 0;
 
   // ---- the resolver; its answers are given to the measurement

@@ -148,6 +148,10 @@ std::string Recorder::executable_of(uint32_t pid) {
   return note(fmt::format("executable {}", pid), live_.executable_of(pid));
 }
 
+bool Recorder::descends_from(uint32_t pid, const std::vector<uint32_t>& ancestors) {
+  return note(fmt::format("descends {}", pid), live_.descends_from(pid, ancestors));
+}
+
 bool Recorder::has_thread(uint32_t pid, uint32_t tid) {
   return note(fmt::format("thread {}", tid), live_.has_thread(pid, tid));
 }

@@ -27,7 +27,10 @@ std::string header(const config::Config& config) {
   Writer writer;
   config::Config copy = config;
   describe_config(writer, copy);
-  return Json{{"loopstall_recording", kVersion}, {"config", writer.take()}}.dump();
+  return Json{{"loopstall_recording", kVersion},
+              {"config", writer.take()},
+              {"with_children", config.with_children}}
+      .dump();
 }
 
 base::Result<config::Config> read_header(const std::string& line) {
@@ -43,6 +46,7 @@ base::Result<config::Config> read_header(const std::string& line) {
     config::Config config;
     Reader reader(json.at("config"));
     describe_config(reader, config);
+    config.with_children = json.value("with_children", false);
     if (config.sample_rate_hz == 0) return no_recording("its sampling rate is 0");
     return config;
   } catch (const std::exception& error) {

@@ -77,6 +77,9 @@ class RecordedOutside : public Outside {
   std::string executable_of(uint32_t pid) override {
     return answer<std::string>(fmt::format("executable {}", pid));
   }
+  bool descends_from(uint32_t pid, const std::vector<uint32_t>&) override {
+    return answer<bool>(fmt::format("descends {}", pid));
+  }
   bool has_thread(uint32_t, uint32_t tid) override {
     return answer<bool>(fmt::format("thread {}", tid));
   }

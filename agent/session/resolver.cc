@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <mutex>
 #include <set>
@@ -13,6 +14,7 @@
 #include "session/pool_count.h"
 #include "session/process_reader.h"
 #include "session/sighting.h"
+#include "session/wanted_pids.h"
 
 namespace loopstall::session {
 namespace {
@@ -219,6 +221,7 @@ class Resolver::Desk {
 Resolver::Resolver(const host::Procfs& procfs, const base::Clock& clock, ResolverOptions options)
     : procfs_(procfs),
       pids_(options.pids),
+      with_children_(options.with_children),
       workshop_(std::make_shared<Workshop>(procfs, clock, std::move(options))),
       desk_(std::make_shared<Desk>()),
       lanes_(clock, {}) {}
@@ -275,10 +278,14 @@ std::vector<ResolverResult> Resolver::take_results() {
 }
 
 std::vector<uint32_t> Resolver::pids_to_scan() const {
-  if (!pids_.empty()) return pids_;
+  if (!pids_.empty() && !with_children_) return pids_;
   std::vector<uint32_t> all;
   if (const auto pids = procfs_.pids()) all.assign(pids->begin(), pids->end());
-  return all;
+  if (pids_.empty()) return all;
+  std::vector<uint32_t> wanted = pids_;
+  std::copy_if(all.begin(), all.end(), std::back_inserter(wanted),
+               [&](uint32_t pid) { return descends_from(procfs_, pid, pids_); });
+  return wanted;
 }
 
 }  // namespace loopstall::session

@@ -23,6 +23,7 @@ struct ResolverOptions {
   std::vector<uint32_t> pids;  ///< what to look at when scanning; empty: all
   std::vector<std::string> transparent_functions;
   std::vector<std::string> application_packages;
+  bool with_children = false;  ///< of those, their descendants too
 };
 
 /// Why frames of a stack have no name, with how many.
@@ -88,6 +89,7 @@ class Resolver : public StackRequests {
 
   const host::Procfs& procfs_;
   std::vector<uint32_t> pids_;  // what to look at when scanning; empty: all
+  bool with_children_;          // of those, their descendants too
   std::shared_ptr<Workshop> workshop_;
   std::shared_ptr<Desk> desk_;
   Lanes lanes_;

@@ -54,7 +54,8 @@ probes::ProbeOptions probe_options(const config::Config& config) {
 }
 
 ResolverOptions resolver_options(const config::Config& config) {
-  return {config.pids, config.transparent_functions, config.application_packages};
+  return {config.pids, config.transparent_functions, config.application_packages,
+          config.with_children};
 }
 
 BudgetLimits budget_limits(const config::Config& config) {

@@ -144,7 +144,9 @@ void FunctionTable::observe_hold(const Hold& hold, std::string advice, uint64_t 
   const stacks::Attribution& blamed = hold.stack->attribution;
   const Function function = function_of(hold);
   const Function& owner = watched_owner_of(function, hold.hold_ns >= limits_.admit_hold_ns, now_ns);
-  series(owner, hold.cause, now_ns).holds.observe(hold.hold_ns);
+  Series& counted = series(owner, hold.cause, now_ns);
+  counted.holds.observe(hold.hold_ns);
+  counted.longest_ns = std::max(counted.longest_ns, hold.hold_ns);
   if (&owner != &function || is_reserved(function)) return;
   // The longest hold explains best; it fades so that a mended call does not stay on show.
   Description& shown = descriptions_[{function, hold.cause}];
@@ -152,7 +154,7 @@ void FunctionTable::observe_hold(const Hold& hold, std::string advice, uint64_t 
     shown.longest_ns -= shown.longest_ns / 64;
     return;
   }
-  shown = {blamed.entry, blamed.line, blamed.leaf, std::move(advice), hold.hold_ns};
+  shown = {blamed.entry, blamed.line, blamed.path, blamed.leaf, std::move(advice), hold.hold_ns};
 }
 
 void FunctionTable::observe_turn(const std::vector<Hold>& holds, uint64_t turn_ns) {
@@ -212,9 +214,11 @@ std::vector<FunctionSeries> FunctionTable::functions() const {
     series.busy_ns = values.busy_ns;
     series.harm_ns = values.harm_ns;
     series.created_ns = values.created_ns;
+    series.longest_ns = values.longest_ns;
     if (const Description* shown = description(key.first, key.second)) {
       series.entry = shown->entry;
       series.line = shown->line;
+      series.path = shown->path;
     }
     if (const auto own = descriptions_.find(key); own != descriptions_.end()) {
       series.leaf = own->second.leaf;

@@ -68,6 +68,7 @@ class FunctionTable {
     uint64_t busy_ns = 0;
     uint64_t harm_ns = 0;
     uint64_t created_ns = 0;
+    uint64_t longest_ns = 0;
   };
   struct Counter {
     uint64_t value = 0;
@@ -76,6 +77,7 @@ class FunctionTable {
   struct Description {
     std::string entry;
     int line = 0;
+    std::string path;
     std::string leaf;
     std::string advice;
     uint64_t longest_ns = 0;

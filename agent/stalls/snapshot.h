@@ -31,6 +31,8 @@ struct FunctionSeries {
   uint64_t harm_ns = 0;     ///< estimated time that ready descriptors waited for it in stalls
   std::string entry;        ///< the entry it was last seen under; may be empty
   int line = 0;             ///< the line last seen
+  std::string path;         ///< raw path of the file
+  uint64_t longest_ns = 0;  ///< the longest hold
   std::string leaf;
   std::string advice;
   uint64_t created_ns = 0;

@@ -94,10 +94,25 @@ def test_wrong_variable_is_named():
     assert assert_one_sentence(result, 2).startswith("LOOPSTALL_MIN_BLOCK needs a duration")
 
 
+def test_a_configuration_file(tmp_path):
+    file = tmp_path / "loopstall.yaml"
+    file.write_text("stall-threshold: 250ms\n")
+    shown = run("agent", "--config", str(file), "--print-config")
+    assert shown.returncode == 0 and shown.stderr == ""
+    assert f'stall-threshold: "250ms"  # {file}\n' in shown.stdout
+    file.write_text("stall-treshold: 250ms\n")
+    sentence = assert_one_sentence(run("agent", "--config", str(file)), 2)
+    assert sentence == (f'{file}: line 1: there is no option "stall-treshold"; '
+                        "did you mean stall-threshold?")
+
+
 @needs_root
-def test_without_root(unprivileged):
+@pytest.mark.parametrize("words", [["agent"], ["dump"], ["top"], ["check", "--", "/bin/true"]],
+                         ids=lambda words: words[0])
+def test_without_root(unprivileged, words):
     program, drop = unprivileged
-    sentence = assert_one_sentence(run("agent", *own_ports(), program=program, before=drop), 3)
+    ports = own_ports() if words == ["agent"] else []
+    sentence = assert_one_sentence(run(*words, *ports, program=program, before=drop), 3)
     assert re.search(r"root|CAP_|privileg", sentence)
 
 

@@ -24,6 +24,7 @@ struct Outcome {
   std::optional<ReplayRequest> replay;  ///< what the replay command was given
   std::optional<DumpRequest> dump;      ///< what the dump command was given
   std::optional<TopRequest> top;        ///< what the top command was given
+  std::optional<CheckRequest> check;    ///< what the check command was given
   int versions = 0;                     ///< how often the version was printed
 };
 
@@ -53,6 +54,11 @@ Outcome run_with(std::vector<const char*> words, const base::Result<void>& agent
                               [&](const TopRequest& request) {
                                 outcome.top = request;
                                 return base::Result<void>();
+                              },
+                          .check =
+                              [&](const CheckRequest& request) {
+                                outcome.check = request;
+                                return base::Result<int>(4);
                               },
                           .version = [&] { ++outcome.versions; }};
   words.insert(words.begin(), "loopstall");
@@ -127,6 +133,49 @@ TEST(CommandLine, TopGetsItsOrder) {
   expect_usage({"top", "--sort", "size"},
                "--sort must be occupancy, hold or harm, not \"size\"");
   EXPECT_EQ(run_with({"top", "-d", "soon"}).status, 2);
+}
+
+TEST(CommandLine, CheckGetsItsRuleAndItsCommand) {
+  const Outcome outcome = run_with(
+      {"check", "--max-occupancy", "2.5%", "--max-hold", "50ms", "--max-blocked", "network=20",
+       "--max-blocked", "sleep=0", "--all-causes", "--load", "wrk x", "-d", "5s", "--format",
+       "junit", "-o", "out.xml", "--baseline", "b.json", "--allow", "a.yaml", "--", "uvicorn",
+       "app.main:app", "--port", "80", "-p", "x"});
+  ASSERT_TRUE(outcome.check) << outcome.err;
+  EXPECT_EQ(outcome.status, 4) << "the command's own exit status";
+  const CheckRequest& request = *outcome.check;
+  EXPECT_EQ(request.command, (std::vector<std::string>{"uvicorn", "app.main:app", "--port", "80",
+                                                       "-p", "x"}))
+      << "its words are its own";
+  EXPECT_DOUBLE_EQ(request.criteria.max_occupancy, 0.025);
+  EXPECT_EQ(request.criteria.max_hold_ns, 50'000'000u);
+  EXPECT_TRUE(request.criteria.all_causes);
+  EXPECT_DOUBLE_EQ(request.criteria.max_blocked_ms.at(stalls::Cause::network), 20);
+  EXPECT_DOUBLE_EQ(request.criteria.max_blocked_ms.at(stalls::Cause::sleep), 0);
+  EXPECT_EQ(request.load, "wrk x");
+  EXPECT_EQ(request.duration_ns, 5'000'000'000u);
+  EXPECT_EQ(request.format, check::Format::junit);
+  EXPECT_EQ(request.output, "out.xml");
+  EXPECT_EQ(request.baseline, "b.json");
+  EXPECT_EQ(request.allow, "a.yaml");
+  expect_usage({"top", "--", "uvicorn"}, "only loopstall check takes a command (-- COMMAND)");
+  EXPECT_EQ(run_with({"check", "-p", "7"}).check->config.pids, std::vector<uint32_t>{7});
+}
+
+TEST(CommandLine, CheckRefusesWhatItCannotJudgeBy) {
+  expect_usage({"check", "-p", "7", "--max-blocked", "coffee=20"},
+               "--max-blocked needs a cause and milliseconds in 1,000 turns, such as network=20, not "
+               "\"coffee=20\"");
+  for (const char* limit : {"network", "network=", "network=-1", "network=1x", "network=nan"}) {
+    EXPECT_EQ(run_with({"check", "-p", "7", "--max-blocked", limit}).status, 2) << limit;
+  }
+  expect_usage({"check", "-p", "7", "--format", "xml"},
+               "--format must be text, json, junit or sarif, not \"xml\"");
+  EXPECT_EQ(run_with({"check", "-p", "7", "--max-occupancy", "5"}).status, 2);
+  EXPECT_THAT(run_with({"check"}).err, HasSubstr("-p PID"));
+  EXPECT_THAT(run_with({"check", "-p", "7", "--", "uvicorn"}).err, HasSubstr("one of both"));
+  EXPECT_THAT(run_with({"check", "--max-hodl", "5ms", "--", "uvicorn"}).err,
+              HasSubstr("did you mean --max-hold?"));
 }
 
 TEST(CommandLine, VersionAsCommandAndAsFlag) {

@@ -5,7 +5,11 @@
 #include <gtest/gtest.h>
 
 #include <CLI/CLI.hpp>
+#include <unistd.h>
+
 #include <algorithm>
+#include <cstdio>
+#include <fstream>
 #include <map>
 #include <string>
 #include <vector>
@@ -185,6 +189,73 @@ TEST(Options, EnvironmentStandsInForFlags) {
   EXPECT_EQ(config.min_block_ns, 2'000'000u) << "the flag wins";
   EXPECT_THAT(config.pids, ElementsAre(4u, 5u));
   EXPECT_EQ(config.sample_rate_hz, 99u) << "empty is unset";
+}
+
+/// A file of a test's own.
+class OptionsFile : public ::testing::Test {
+ protected:
+  std::string write(const std::string& text) const {
+    std::ofstream(path) << text;
+    return path;
+  }
+  ~OptionsFile() override { std::remove(path.c_str()); }
+
+  const std::string path =
+      ::testing::TempDir() + "loopstall-" + std::to_string(::getpid()) + ".yaml";
+};
+
+TEST_F(OptionsFile, StandsInForVariablesAndFlags) {
+  write("stall-threshold: 1s\nmin-block: 3ms\nsample-rate: 50\npid: [4, 5]\n");
+  const Config config = parsed({"--config", path, "--min-block", "2ms"},
+                               {{"LOOPSTALL_SAMPLE_RATE", "60"}});
+  EXPECT_EQ(config.stall_threshold_ns, 1'000'000'000u);
+  EXPECT_EQ(config.min_block_ns, 2'000'000u) << "the flag wins";
+  EXPECT_EQ(config.sample_rate_hz, 60u) << "the variable wins";
+  EXPECT_THAT(config.pids, ElementsAre(4u, 5u));
+  EXPECT_EQ(config.max_loops, 2048u) << "the default";
+}
+
+TEST_F(OptionsFile, ByItsVariable) {
+  write("max-loops: 7\n");
+  EXPECT_EQ(parsed({}, {{"LOOPSTALL_CONFIG", path}}).max_loops, 7u);
+}
+
+TEST_F(OptionsFile, AWrongValueIsNamedWithItsLine) {
+  write("\nsample-rate: fast\n");
+  EXPECT_EQ(refusal({"--config", path}),
+            path + ": line 2: sample-rate must be a whole number from 1 to 1000, not 'fast'");
+  write("stall-treshold: 1s\n");
+  EXPECT_THAT(refusal({"--config", path}), HasSubstr("did you mean stall-threshold?"));
+}
+
+TEST_F(OptionsFile, WhatCannotBeReadIsRefused) {
+  EXPECT_EQ(refusal({"--config", path}), "--config cannot read " + path + ": No such file or directory");
+  EXPECT_THAT(refusal({"--config", "/proc"}), HasSubstr("--config cannot read /proc"));
+  write(std::string(1'000'001, '#'));
+  EXPECT_THAT(refusal({"--config", path}), HasSubstr("more than 1 MB"));
+}
+
+TEST_F(OptionsFile, WhatIsPrintedHoldsAgain) {
+  write("transparent: [\"a b\", c]\n");
+  CLI::App app;
+  const Options options(app, Audience::agent);
+  std::vector<std::string> words = {"--print-config", "2ms", "--min-block", path, "--config"};
+  app.parse(words);
+  EXPECT_TRUE(options.prints());
+  const auto text = options.printed([](const char* name) -> const char* {
+    return std::string_view(name) == "LOOPSTALL_SAMPLE_RATE" ? "60" : nullptr;
+  });
+  ASSERT_TRUE(text) << text.error().message;
+  EXPECT_THAT(*text, HasSubstr("min-block: \"2ms\"  # flag\n"));
+  EXPECT_THAT(*text, HasSubstr("sample-rate: \"60\"  # LOOPSTALL_SAMPLE_RATE\n"));
+  EXPECT_THAT(*text, HasSubstr("transparent: [\"a b\", \"c\"]  # " + path + "\n"));
+  EXPECT_THAT(*text, HasSubstr("stall-threshold: \"100ms\"  # default\n"));
+  EXPECT_THAT(*text, HasSubstr("# stall-log: none\n"));
+  write(*text);
+  const Config again = parsed({"--config", path});
+  EXPECT_EQ(again.min_block_ns, 2'000'000u);
+  EXPECT_EQ(again.sample_rate_hz, 60u);
+  EXPECT_THAT(again.transparent_functions, ElementsAre("a b", "c"));
 }
 
 TEST(Options, AWrongVariableIsNamed) {

@@ -23,13 +23,15 @@ MAY_INCLUDE = {
     "exposition": ["stalls", "config", "base", "loops", "stacks"],
     "doctor": ["session", "probes", "loops", "stacks", "host", "base"],
     "terminal": ["exposition", "stalls", "loops", "stacks", "base"],
-    "cli": ["session", "exposition", "doctor", "terminal", "config", "base"],
+    "check": ["stalls", "config", "base", "loops"],
+    "cli": ["session", "exposition", "doctor", "terminal", "check", "config", "base"],
     "main.cc": ["cli"],
 }
 
 # `exposition` sees loops and stacks only through these, which the snapshot is made of.
 ONLY_HEADERS = {
     ("exposition", "loops"): {"loops/labels.h"},
+    ("check", "loops"): {"loops/labels.h"},
     ("exposition", "stacks"): {"stacks/frame.h"},
 }
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cli/nearest.h"
+#include "base/nearest.h"
 
 #include <algorithm>
 #include <numeric>
 
-namespace loopstall::cli {
+namespace loopstall::base {
 namespace {
 
 constexpr std::size_t kMaxWordLength = 64;
@@ -43,4 +43,4 @@ std::string nearest(std::string_view word, const std::vector<std::string>& candi
   return best;
 }
 
-}  // namespace loopstall::cli
+}  // namespace loopstall::base

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cli/nearest.h"
+#include "base/nearest.h"
 
 #include <gtest/gtest.h>
 
-namespace loopstall::cli {
+namespace loopstall::base {
 namespace {
 
 const std::vector<std::string> kFlags = {"--listen", "--stall-threshold", "--stall-log", "--btf"};
@@ -29,4 +29,4 @@ TEST(Nearest, DoesNotLookForHugeWords) {
 }
 
 }  // namespace
-}  // namespace loopstall::cli
+}  // namespace loopstall::base

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <nlohmann/json.hpp>
+
+#include <array>
+
+#include "check/formats.h"
+
+namespace loopstall::check {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+struct RuleText {
+  Rule rule;
+  const char* description;
+};
+
+constexpr std::array<RuleText, 3> kRules = {{
+    {Rule::occupancy, "One function keeps an event loop waiting for too much of its time."},
+    {Rule::hold, "One function holds an event loop for too long at a time."},
+    {Rule::blocked, "An event loop waits too much for one cause."},
+}};
+
+Json rules_json() {
+  Json rules = Json::array();
+  for (const RuleText& text : kRules) {
+    rules.push_back({{"id", rule_name(text.rule)},
+                     {"shortDescription", {{"text", text.description}}},
+                     {"defaultConfiguration", {{"level", "error"}}}});
+  }
+  return rules;
+}
+
+Json location_json(const Finding& finding, const std::string& uri) {
+  Json physical = {{"artifactLocation", {{"uri", uri}, {"uriBaseId", "%SRCROOT%"}}}};
+  if (finding.line > 0) physical["region"] = {{"startLine", finding.line}};
+  return {{"physicalLocation", std::move(physical)},
+          {"logicalLocations",
+           Json::array({{{"fullyQualifiedName", finding.function}, {"kind", "function"}}})}};
+}
+
+Json result_json(const Finding& finding, const Locate& locate) {
+  std::string message = sentence_of(finding) + ".";
+  if (!finding.advice.empty()) message += " " + finding.advice;
+  const auto rule = static_cast<std::size_t>(finding.rule);
+  Json result = {{"ruleId", rule_name(finding.rule)},
+                 {"ruleIndex", rule},
+                 {"level", finding.standing == Standing::fails ? "error" : "note"},
+                 {"message", {{"text", std::move(message)}}},
+                 {"partialFingerprints",
+                  {{"loopstall/v1", finding.function + "|" + finding.file}}}};
+  const std::string uri = locate(finding);
+  if (!uri.empty()) result["locations"] = Json::array({location_json(finding, uri)});
+  if (finding.standing != Standing::fails) {
+    result["suppressions"] = Json::array(
+        {{{"kind", "external"},
+          {"justification",
+           finding.standing == Standing::known ? "the baseline has it" : finding.excuse}}});
+  }
+  return result;
+}
+
+}  // namespace
+
+std::string to_sarif(const Judgement& judgement, const Criteria&, const Locate& locate) {
+  Json results = Json::array();
+  for (const Finding& finding : judgement.findings) results.push_back(result_json(finding, locate));
+  const Json json = {
+      {"$schema", "https://json.schemastore.org/sarif-2.1.0.json"},
+      {"version", "2.1.0"},
+      {"runs",
+       Json::array(
+           {{{"tool", {{"driver", {{"name", "loopstall"}, {"rules", rules_json()}}}}},
+             {"invocations",
+              Json::array({{{"executionSuccessful", verdict_of(judgement) != "unjudged"}}})},
+             {"results", std::move(results)}}})}};
+  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace loopstall::check
