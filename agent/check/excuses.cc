@@ -17,7 +17,8 @@ bool is_for(const config::Allowance& allowance, const Finding& finding) {
 
 void apply(const config::Allowance& allowance, const std::string& today, Finding& finding) {
   if (today > allowance.expires) {
-    finding.excuse = fmt::format("it was allowed until {} ({})", allowance.expires, allowance.reason);
+    finding.excuse =
+        fmt::format("it was allowed until {} ({})", allowance.expires, allowance.reason);
     return;
   }
   finding.standing = Standing::allowed;
@@ -35,7 +36,8 @@ base::Result<std::set<FindingId>> read_baseline(const std::string& json) {
   try {
     const Json report = Json::parse(json);
     for (const Json& finding : report.at("findings")) {
-      known.emplace(finding.at("rule").get<std::string>(), finding.at("function").get<std::string>(),
+      known.emplace(finding.at("rule").get<std::string>(),
+                    finding.at("function").get<std::string>(),
                     finding.at("file").get<std::string>());
     }
   } catch (const Json::exception&) {

@@ -149,7 +149,8 @@ const FunctionSeries* worst_of(const Hearing& hearing, Cause cause) {
 
 std::optional<Finding> blocked_by(const Hearing& hearing, Cause cause, double limit_ms) {
   const auto blocked_ms = static_cast<double>(hearing.busy_ns[stalls::index(cause)]) / 1e6;
-  const double value = hearing.turns == 0 ? 0 : blocked_ms * 1000 / static_cast<double>(hearing.turns);
+  const double value =
+      hearing.turns == 0 ? 0 : blocked_ms * 1000 / static_cast<double>(hearing.turns);
   const FunctionSeries* worst = worst_of(hearing, cause);
   if (value <= limit_ms || worst == nullptr) return std::nullopt;
   Finding finding = finding_of(Rule::blocked, hearing, *worst);
@@ -212,23 +213,25 @@ std::string sentence_of(const Finding& finding) {
   const std::string_view cause = stalls::cause_name(finding.cause);
   switch (finding.rule) {
     case Rule::occupancy:
-      return fmt::format("{} held the event loop for {:.1f} % of its time, at most {:.1f} % is accepted ({})",
-                         finding.function, 100 * finding.value, 100 * finding.limit, cause);
+      return fmt::format(
+          "{} held the event loop for {:.1f} % of its time, at most {:.1f} % is accepted ({})",
+          finding.function, 100 * finding.value, 100 * finding.limit, cause);
     case Rule::hold:
-      return fmt::format("{} held the event loop for {:.0f} ms at a time, at most {:.0f} ms is accepted ({})",
-                         finding.function, 1000 * finding.value, 1000 * finding.limit, cause);
+      return fmt::format(
+          "{} held the event loop for {:.0f} ms at a time, at most {:.0f} ms is accepted ({})",
+          finding.function, 1000 * finding.value, 1000 * finding.limit, cause);
     case Rule::blocked:
-      return fmt::format("the event loop waited {:.0f} ms in 1,000 turns for {}, at most {:.0f} ms is accepted; "
-                         "{} most of it",
-                         finding.value, cause, finding.limit, finding.function);
+      return fmt::format(
+          "the event loop waited {:.0f} ms in 1,000 turns for {}, at most {:.0f} ms is accepted; "
+          "{} most of it",
+          finding.value, cause, finding.limit, finding.function);
   }
   return {};
 }
 
 bool Judgement::fails() const {
-  return std::any_of(findings.begin(), findings.end(), [](const Finding& finding) {
-    return finding.standing == Standing::fails;
-  });
+  return std::any_of(findings.begin(), findings.end(),
+                     [](const Finding& finding) { return finding.standing == Standing::fails; });
 }
 
 bool Judgement::is_idle() const {
@@ -251,10 +254,9 @@ Judgement judge(const stalls::Snapshot& before, const stalls::Snapshot& after,
     hear(hearing, judgement);
   }
   judgement.utilization = base::share(busy_ns, life_ns);
-  std::stable_sort(judgement.findings.begin(), judgement.findings.end(),
-                   [](const Finding& one, const Finding& other) {
-                     return excess(one) > excess(other);
-                   });
+  std::stable_sort(
+      judgement.findings.begin(), judgement.findings.end(),
+      [](const Finding& one, const Finding& other) { return excess(one) > excess(other); });
   return judgement;
 }
 

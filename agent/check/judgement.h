@@ -17,7 +17,7 @@ namespace loopstall::check {
 struct Criteria {
   double max_occupancy = 0.05;  ///< of the loops' time that one function may keep them waiting
   bool all_causes = false;      ///< computing counts as occupancy too
-  uint64_t max_hold_ns = 100'000'000;  ///< one function's part of one turn
+  uint64_t max_hold_ns = 100'000'000;              ///< one function's part of one turn
   std::map<stalls::Cause, double> max_blocked_ms;  ///< all functions together, per 1,000 turns
 };
 
@@ -71,8 +71,8 @@ struct JudgedFunction {
 struct Judgement {
   uint64_t window_ns = 0;
   uint64_t turns = 0;
-  uint64_t ready_events = 0;  ///< file descriptors that brought work
-  double utilization = 0;     ///< of all loops together
+  uint64_t ready_events = 0;              ///< file descriptors that brought work
+  double utilization = 0;                 ///< of all loops together
   std::vector<JudgedFunction> functions;  ///< those that were busy at all
   std::vector<Finding> findings;          ///< the worst first
 

@@ -43,7 +43,8 @@ std::string escaped(std::string_view text) {
   return xml;
 }
 
-std::string case_of(const std::string& file, const std::string& function, const std::string& inside) {
+std::string case_of(const std::string& file, const std::string& function,
+                    const std::string& inside) {
   return fmt::format("    <testcase classname=\"{}\" name=\"{}\">{}</testcase>\n",
                      escaped(file.empty() ? "event loop" : file), escaped(function), inside);
 }
@@ -85,7 +86,8 @@ std::string to_junit(const Judgement& judgement, const Criteria&, const Locate& 
   }
   return fmt::format(
       "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n"
-      "  <testsuite name=\"loopstall check\" tests=\"{}\" failures=\"{}\" errors=\"{}\" time=\"{:.1f}\">\n"
+      "  <testsuite name=\"loopstall check\" tests=\"{}\" failures=\"{}\" errors=\"{}\" "
+      "time=\"{:.1f}\">\n"
       "{}  </testsuite>\n</testsuites>\n",
       tests, failures, verdict_of(judgement) == "unjudged" ? 1 : 0,
       static_cast<double>(judgement.window_ns) / 1e9, cases);

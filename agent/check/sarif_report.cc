@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <nlohmann/json.hpp>
-
 #include <array>
+#include <nlohmann/json.hpp>
 
 #include "check/formats.h"
 
@@ -43,19 +42,19 @@ Json result_json(const Finding& finding, const Locate& locate) {
   std::string message = sentence_of(finding) + ".";
   if (!finding.advice.empty()) message += " " + finding.advice;
   const auto rule = static_cast<std::size_t>(finding.rule);
-  Json result = {{"ruleId", rule_name(finding.rule)},
-                 {"ruleIndex", rule},
-                 {"level", finding.standing == Standing::fails ? "error" : "note"},
-                 {"message", {{"text", std::move(message)}}},
-                 {"partialFingerprints",
-                  {{"loopstall/v1", finding.function + "|" + finding.file}}}};
+  Json result = {
+      {"ruleId", rule_name(finding.rule)},
+      {"ruleIndex", rule},
+      {"level", finding.standing == Standing::fails ? "error" : "note"},
+      {"message", {{"text", std::move(message)}}},
+      {"partialFingerprints", {{"loopstall/v1", finding.function + "|" + finding.file}}}};
   const std::string uri = locate(finding);
   if (!uri.empty()) result["locations"] = Json::array({location_json(finding, uri)});
   if (finding.standing != Standing::fails) {
-    result["suppressions"] = Json::array(
-        {{{"kind", "external"},
-          {"justification",
-           finding.standing == Standing::known ? "the baseline has it" : finding.excuse}}});
+    result["suppressions"] =
+        Json::array({{{"kind", "external"},
+                      {"justification", finding.standing == Standing::known ? "the baseline has it"
+                                                                            : finding.excuse}}});
   }
   return result;
 }
@@ -69,11 +68,10 @@ std::string to_sarif(const Judgement& judgement, const Criteria&, const Locate& 
       {"$schema", "https://json.schemastore.org/sarif-2.1.0.json"},
       {"version", "2.1.0"},
       {"runs",
-       Json::array(
-           {{{"tool", {{"driver", {{"name", "loopstall"}, {"rules", rules_json()}}}}},
-             {"invocations",
-              Json::array({{{"executionSuccessful", verdict_of(judgement) != "unjudged"}}})},
-             {"results", std::move(results)}}})}};
+       Json::array({{{"tool", {{"driver", {{"name", "loopstall"}, {"rules", rules_json()}}}}},
+                     {"invocations", Json::array({{{"executionSuccessful",
+                                                    verdict_of(judgement) != "unjudged"}}})},
+                     {"results", std::move(results)}}})}};
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 

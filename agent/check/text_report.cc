@@ -40,10 +40,11 @@ std::string verdict_of(const Judgement& judgement) {
 std::string to_text(const Judgement& judgement, const Criteria&, const Locate& locate) {
   std::string text;
   for (const Finding& finding : judgement.findings) text += paragraph(finding, locate);
-  return text + fmt::format("{}: {} turns in {:.0f} s, the event loops {:.1f} % busy, {} functions seen in them\n",
-                            verdict_of(judgement), judgement.turns,
-                            static_cast<double>(judgement.window_ns) / 1e9,
-                            100 * judgement.utilization, judgement.functions.size());
+  return text +
+         fmt::format(
+             "{}: {} turns in {:.0f} s, the event loops {:.1f} % busy, {} functions seen in them\n",
+             verdict_of(judgement), judgement.turns, static_cast<double>(judgement.window_ns) / 1e9,
+             100 * judgement.utilization, judgement.functions.size());
 }
 
 }  // namespace loopstall::check

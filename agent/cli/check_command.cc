@@ -201,9 +201,10 @@ Result<int> conclude(const CheckRequest& request, const Trial& trial, const Excu
   }
   if (judgement.fails()) return kCheckFails;
   if (!judgement.is_idle()) return 0;
-  return cannot_judge(fmt::format(
-      "the service was too idle to judge: {} file descriptors had work for it; put load on it, with --load",
-      judgement.ready_events));
+  return cannot_judge(
+      fmt::format("the service was too idle to judge: {} file descriptors had work for it; put "
+                  "load on it, with --load",
+                  judgement.ready_events));
 }
 
 }  // namespace

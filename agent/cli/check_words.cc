@@ -2,14 +2,13 @@
 #include "cli/check_words.h"
 
 #include <CLI/CLI.hpp>
-#include <charconv>
 #include <optional>
 #include <string_view>
 #include <utility>
 
 #include "base/log.h"
+#include "check/blocked_limit.h"
 #include "config/values.h"
-#include "stalls/cause.h"
 
 namespace loopstall::cli {
 namespace {
@@ -19,34 +18,6 @@ using base::fail;
 using base::Result;
 
 constexpr config::DurationBounds kMaxHold = {1'000'000, 3'600'000'000'000, "100ms"};
-constexpr double kMaxBlockedMs = 1e9;
-
-std::optional<stalls::Cause> cause_of(std::string_view name) {
-  for (std::size_t i = 0; i < stalls::kCauseCount; ++i) {
-    const auto cause = static_cast<stalls::Cause>(i);
-    if (stalls::cause_name(cause) == name) return cause;
-  }
-  return std::nullopt;
-}
-
-/// sleep=20
-Result<void> read_blocked(std::string_view text, check::Criteria& criteria) {
-  const std::size_t equals = text.find('=');
-  const auto cause = cause_of(text.substr(0, equals));
-  double limit = -1;
-  if (equals != std::string_view::npos) {
-    const std::string_view number = text.substr(equals + 1);
-    const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), limit);
-    if (error != std::errc{} || end != number.data() + number.size()) limit = -1;
-  }
-  if (!cause || !(limit >= 0 && limit <= kMaxBlockedMs)) {
-    return fail(ErrorKind::usage,
-                "--max-blocked needs a cause and milliseconds in 1,000 turns, such as network=20, not {}",
-                base::quoted(text));
-  }
-  criteria.max_blocked_ms[*cause] = limit;
-  return {};
-}
 
 Result<check::Criteria> read_criteria(const CheckWords& words) {
   check::Criteria criteria;
@@ -62,7 +33,14 @@ Result<check::Criteria> read_criteria(const CheckWords& words) {
     criteria.max_hold_ns = *hold;
   }
   for (const std::string& text : words.max_blocked) {
-    if (auto read = read_blocked(text, criteria); !read) return tl::unexpected(read.error());
+    const auto limit = check::parse_blocked_limit(text);
+    if (!limit) {
+      return fail(ErrorKind::usage,
+                  "--max-blocked needs a cause and milliseconds in 1,000 turns, such as "
+                  "network=20, not {}",
+                  base::quoted(text));
+    }
+    criteria.max_blocked_ms[limit->first] = limit->second;
   }
   return criteria;
 }
@@ -78,33 +56,40 @@ Result<check::Format> read_format(const std::string& name) {
 }  // namespace
 
 void declare_check(CLI::App& command, CheckWords& words) {
-  command.footer("The service is one that runs (-p PID) or a command: loopstall check [OPTIONS] -- COMMAND");
-  command.add_option("--load", words.load,
-                     "A shell command that puts load on the service once it serves; its end ends the check")
+  command.footer(
+      "The service is one that runs (-p PID) or a command: loopstall check [OPTIONS] -- COMMAND");
+  command
+      .add_option(
+          "--load", words.load,
+          "A shell command that puts load on the service once it serves; its end ends the check")
       ->type_name("COMMAND");
   command.add_option("-d,--duration", words.duration, "For how long to measure [default: 60s]")
       ->type_name("DURATION");
-  command.add_option("--max-occupancy", words.max_occupancy,
-                     "Of the loops' time that one function may keep them waiting [default: 5%]")
+  command
+      .add_option("--max-occupancy", words.max_occupancy,
+                  "Of the loops' time that one function may keep them waiting [default: 5%]")
       ->type_name("PERCENT");
-  command.add_option("--max-hold", words.max_hold,
-                     "For how long one function may hold a loop at a time [default: 100ms]")
+  command
+      .add_option("--max-hold", words.max_hold,
+                  "For how long one function may hold a loop at a time [default: 100ms]")
       ->type_name("DURATION");
-  command.add_option("--max-blocked", words.max_blocked,
-                     "How long the loops may wait for a cause in 1,000 turns; may be given again")
+  command
+      .add_option("--max-blocked", words.max_blocked,
+                  "How long the loops may wait for a cause in 1,000 turns; may be given again")
       ->type_name("CAUSE=MS");
   command.add_flag("--all-causes", words.all_causes,
                    "Judge occupancy by computing too, which grows with the load");
-  command.add_option("--baseline", words.baseline,
-                     "A report (--format json) whose findings are known and pass")
+  command
+      .add_option("--baseline", words.baseline,
+                  "A report (--format json) whose findings are known and pass")
       ->type_name("PATH");
-  command.add_option("--allow", words.allow,
-                     "A YAML file of functions that are allowed, with reason and expiry")
+  command
+      .add_option("--allow", words.allow,
+                  "A YAML file of functions that are allowed, with reason and expiry")
       ->type_name("PATH");
   command.add_option("-f,--format", words.format, "text, json, junit or sarif [default: text]")
       ->type_name("FORMAT");
-  command.add_option("-o,--output", words.output, "Write the report here")
-      ->type_name("PATH");
+  command.add_option("-o,--output", words.output, "Write the report here")->type_name("PATH");
 }
 
 Result<CheckRequest> read_check(const CheckWords& words, config::Config config) {

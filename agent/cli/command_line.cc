@@ -34,7 +34,8 @@ constexpr const char* kDescription =
 
 constexpr const char* kFooter =
     "Exit status: 0 after SIGINT or SIGTERM, 2 for a wrong command line, 3 when the machine lacks\n"
-    "something (privileges, BTF, a free port), 70 for a defect of loopstall. check: 1 when the rule is\n"
+    "something (privileges, BTF, a free port), 70 for a defect of loopstall. check: 1 when the "
+    "rule is\n"
     "broken, 4 when there is nothing to judge.";
 
 /// The words and their meaning; `agent` and `version` belong to `app`.
@@ -64,11 +65,13 @@ struct Grammar {
 void declare_top(Grammar& grammar) {
   grammar.top =
       grammar.app.add_subcommand("top", "Show live what holds the loops; q leaves, keys are shown");
-  grammar.top->add_option("--sort", grammar.top_order,
-                          "Order of the functions: occupancy, hold or harm [default: occupancy]")
+  grammar.top
+      ->add_option("--sort", grammar.top_order,
+                   "Order of the functions: occupancy, hold or harm [default: occupancy]")
       ->type_name("ORDER");
-  grammar.top->add_option("-d,--duration", grammar.top_duration,
-                          "Without a terminal: how long to look before printing [default: 5s]")
+  grammar.top
+      ->add_option("-d,--duration", grammar.top_duration,
+                   "Without a terminal: how long to look before printing [default: 5s]")
       ->type_name("DURATION");
   grammar.top->add_flag("--no-color", grammar.top_request.no_color,
                         "Without colours; also by NO_COLOR");
@@ -196,8 +199,8 @@ Result<int> succeeded(Result<void> done) {
   return 0;
 }
 
-Result<void> dispatch_others(Grammar& grammar, const MeasuringOptions& options, const Commands& commands,
-                      const config::Environment& environment) {
+Result<void> dispatch_others(Grammar& grammar, const MeasuringOptions& options,
+                             const Commands& commands, const config::Environment& environment) {
   if (grammar.version_flag || grammar.version->parsed()) {
     commands.version();
     return {};

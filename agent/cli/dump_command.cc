@@ -31,18 +31,21 @@ bool has_loops(const session::Session& session) {
 /// Whether each turn that lasts has a stack with names.
 bool has_stacks(const session::Session& session) {
   const auto snapshot = session.snapshot();
-  return std::all_of(snapshot->services.begin(), snapshot->services.end(), [&](const auto& service) {
-    return std::all_of(service.loops.begin(), service.loops.end(), [&](const auto& loop) {
-      const bool lasts = loop.turn.start_ns != 0 && snapshot->monotonic_ns - loop.turn.start_ns > kLookNs / 2;
-      return !lasts || !loop.stack.frames.empty();
-    });
-  });
+  return std::all_of(
+      snapshot->services.begin(), snapshot->services.end(), [&](const auto& service) {
+        return std::all_of(service.loops.begin(), service.loops.end(), [&](const auto& loop) {
+          const bool lasts =
+              loop.turn.start_ns != 0 && snapshot->monotonic_ns - loop.turn.start_ns > kLookNs / 2;
+          return !lasts || !loop.stack.frames.empty();
+        });
+      });
 }
 
 void print(const session::Session& session, const base::Clock& clock, bool json) {
   const auto snapshot = session.snapshot();
   const auto loops = terminal::loops_now(*snapshot, {clock.monotonic_ns(), &session});
-  fmt::print("{}", json ? terminal::dump_json(loops, snapshot->wall_ns) : terminal::dump_text(loops));
+  fmt::print("{}",
+             json ? terminal::dump_json(loops, snapshot->wall_ns) : terminal::dump_text(loops));
 }
 
 }  // namespace
@@ -61,11 +64,9 @@ base::Result<void> run_dump(const DumpRequest& request) {
       wait_until(signals, clock, kNamesPatienceNs, [&] { return has_stacks(measured); });
   if (!goes_on) return {};
   if (!has_loops(measured)) {
-    return base::fail(base::ErrorKind::environment,
-                      "no event loop was found; loopstall doctor{} says why",
-                      request.config.pids.empty()
-                          ? ""
-                          : fmt::format(" --pid {}", request.config.pids.front()));
+    return base::fail(
+        base::ErrorKind::environment, "no event loop was found; loopstall doctor{} says why",
+        request.config.pids.empty() ? "" : fmt::format(" --pid {}", request.config.pids.front()));
   }
   print(measured, clock, request.json);
   return {};

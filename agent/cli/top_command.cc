@@ -65,10 +65,9 @@ base::Result<void> print_once(const session::Session& session, const TopRequest&
     window.keep(session.snapshot());
     return false;
   };
-  const bool goes_on =
-      wait_until(signals, clock, kScanPatienceNs,
-                 [&] { return session.snapshot()->health.ready; }) &&
-      wait_until(signals, clock, request.duration_ns, keep);
+  const bool goes_on = wait_until(signals, clock, kScanPatienceNs,
+                                  [&] { return session.snapshot()->health.ready; }) &&
+                       wait_until(signals, clock, request.duration_ns, keep);
   if (!goes_on) return {};
   terminal::TopState state;
   state.order = request.order;

@@ -21,7 +21,8 @@ bool is_day(const std::string& text) {
 }
 
 Result<void> put(const std::string& key, const YAML::Node& value, Allowance& allowance) {
-  if (!value.IsScalar()) return fail(ErrorKind::usage, "line {}: {} needs a text", line_of(value), key);
+  if (!value.IsScalar())
+    return fail(ErrorKind::usage, "line {}: {} needs a text", line_of(value), key);
   if (key == "function") {
     allowance.function = value.Scalar();
   } else if (key == "file") {
@@ -31,7 +32,8 @@ Result<void> put(const std::string& key, const YAML::Node& value, Allowance& all
   } else if (key == "expires") {
     allowance.expires = value.Scalar();
   } else {
-    return fail(ErrorKind::usage, "line {}: there is no key {}; it has function, file, reason and expires",
+    return fail(ErrorKind::usage,
+                "line {}: there is no key {}; it has function, file, reason and expires",
                 line_of(value), key);
   }
   return {};
@@ -39,7 +41,8 @@ Result<void> put(const std::string& key, const YAML::Node& value, Allowance& all
 
 Result<Allowance> read_allowance(const YAML::Node& node) {
   if (!node.IsMap()) {
-    return fail(ErrorKind::usage, "line {}: an entry has function, reason and expires", line_of(node));
+    return fail(ErrorKind::usage, "line {}: an entry has function, reason and expires",
+                line_of(node));
   }
   Allowance allowance;
   for (const auto& member : node) {
@@ -51,7 +54,8 @@ Result<Allowance> read_allowance(const YAML::Node& node) {
     return fail(ErrorKind::usage, "line {}: an entry needs a function and a reason", line_of(node));
   }
   if (!is_day(allowance.expires)) {
-    return fail(ErrorKind::usage, "line {}: an entry needs the last day that it holds, expires: YYYY-MM-DD",
+    return fail(ErrorKind::usage,
+                "line {}: an entry needs the last day that it holds, expires: YYYY-MM-DD",
                 line_of(node));
   }
   return allowance;
@@ -63,7 +67,8 @@ Result<std::vector<Allowance>> read_allow_list(const std::string& text) {
   std::vector<Allowance> allowed;
   try {
     const YAML::Node root = YAML::Load(text);
-    const bool has_list = root.IsMap() && root.size() == 1 && root["allow"] && root["allow"].IsSequence();
+    const bool has_list =
+        root.IsMap() && root.size() == 1 && root["allow"] && root["allow"].IsSequence();
     if (!has_list) return fail(ErrorKind::usage, "it needs one key, allow, with a list");
     for (const YAML::Node& node : root["allow"]) {
       auto allowance = read_allowance(node);

@@ -60,7 +60,8 @@ struct Option {
 
 // The one place where an option is declared: its flag, its variable, its help and its check.
 constexpr Option kOptions[] = {
-    {Audience::agent, "--listen", "ADDRESS:PORT", "0.0.0.0:9877", false, "Serve /metrics, /healthz and /readyz here",
+    {Audience::agent, "--listen", "ADDRESS:PORT", "0.0.0.0:9877", false,
+     "Serve /metrics, /healthz and /readyz here",
      [](Config& c, std::string_view n, std::string_view t) {
        return store(listen_value(n, t), c.listen);
      }},
@@ -69,7 +70,8 @@ constexpr Option kOptions[] = {
      [](Config& c, std::string_view n, std::string_view t) {
        return store(listen_value(n, t), c.admin_listen);
      }},
-    {Audience::everyone, "--stall-threshold", "DURATION", "100ms", false, "A turn at least this long is a stall",
+    {Audience::everyone, "--stall-threshold", "DURATION", "100ms", false,
+     "A turn at least this long is a stall",
      [](Config& c, std::string_view n, std::string_view t) {
        return store(duration_value(n, t, kStallThreshold), c.stall_threshold_ns);
      }},
@@ -78,7 +80,8 @@ constexpr Option kOptions[] = {
      [](Config& c, std::string_view n, std::string_view t) {
        return store(duration_value(n, t, kMinBlock), c.min_block_ns);
      }},
-    {Audience::everyone, "--sample-rate", "HZ", "99", false, "Stack samples per second of a loop's CPU time",
+    {Audience::everyone, "--sample-rate", "HZ", "99", false,
+     "Stack samples per second of a loop's CPU time",
      [](Config& c, std::string_view n, std::string_view t) {
        return store(count_value(n, t, kSampleRate), c.sample_rate_hz);
      }},
@@ -94,12 +97,14 @@ constexpr Option kOptions[] = {
        c.record = t;
        return Result<void>();
      }},
-    {Audience::everyone, "--btf", "PATH", nullptr, false, "Read the kernel's types here instead of from the kernel",
+    {Audience::everyone, "--btf", "PATH", nullptr, false,
+     "Read the kernel's types here instead of from the kernel",
      [](Config& c, std::string_view, std::string_view t) {
        c.btf_path = t;
        return Result<void>();
      }},
-    {Audience::everyone, "--hook", "MODE", "auto", false, "Turn boundaries: auto, fentry, kprobe, tracepoint or tp_btf",
+    {Audience::everyone, "--hook", "MODE", "auto", false,
+     "Turn boundaries: auto, fentry, kprobe, tracepoint or tp_btf",
      [](Config& c, std::string_view n, std::string_view t) {
        return store(hook_value(n, t), c.hook);
      }},
@@ -107,7 +112,8 @@ constexpr Option kOptions[] = {
      [](Config& c, std::string_view n, std::string_view t) {
        return store(count_value(n, t, kMaxLoops), c.max_loops);
      }},
-    {Audience::everyone, "-p,--pid", "PID", nullptr, true, "Observe only this process; may be given again",
+    {Audience::everyone, "-p,--pid", "PID", nullptr, true,
+     "Observe only this process; may be given again",
      [](Config& c, std::string_view n, std::string_view t) {
        return append(count_value(n, t, kPid), c.pids);
      }},
@@ -258,8 +264,9 @@ Options::Options(CLI::App& command, Audience audience)
                                                   : CLI::MultiOptionPolicy::TakeLast);
     declared->expected(1, option.repeated ? CLI::detail::expected_max_vector_size : 1);
   }
-  command.add_option("--config", *file_,
-                     fmt::format("Read options from this YAML file [env: {}]", kFileVariable))
+  command
+      .add_option("--config", *file_,
+                  fmt::format("Read options from this YAML file [env: {}]", kFileVariable))
       ->type_name("PATH");
   command.add_flag("--print-config", *prints_, "Print what holds, and from where, and exit");
 }
@@ -317,8 +324,8 @@ base::Result<std::string> Options::printed(const Environment& environment) const
   for (const Held& held : *all) {
     const Option& option = *held.option;
     if (!held.values.empty()) {
-      text += fmt::format("{}: {}  # {}\n", key_of(option),
-                          yaml_of(held.values, option.repeated), held.source);
+      text += fmt::format("{}: {}  # {}\n", key_of(option), yaml_of(held.values, option.repeated),
+                          held.source);
     } else if (option.shown_default != nullptr) {
       text += fmt::format("{}: {}  # default\n", key_of(option),
                           yaml_of({option.shown_default}, false));

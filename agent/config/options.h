@@ -25,13 +25,15 @@ enum class Audience : uint8_t {
   everyone,  ///< also the commands that measure for a while
 };
 
-/// The options of a CLI11 command that measures. A flag wins over its environment variable, which wins
-/// over the configuration file (--config), which wins over the default. The environment variable of
-/// --stall-log is LOOPSTALL_STALL_LOG, and so on; those of options that may be given again hold their
-/// values separated by commas. Its key in the file is `stall-log`.
+/// The options of a CLI11 command that measures. A flag wins over its environment variable, which
+/// wins over the configuration file (--config), which wins over the default. The environment
+/// variable of
+/// --stall-log is LOOPSTALL_STALL_LOG, and so on; those of options that may be given again hold
+/// their values separated by commas. Its key in the file is `stall-log`.
 class Options {
  public:
-  /// Declares the audience's options of the table on `command`, which must outlive this object's use.
+  /// Declares the audience's options of the table on `command`, which must outlive this object's
+  /// use.
   Options(CLI::App& command, Audience audience);
   ~Options();
   Options(Options&&) noexcept;

@@ -14,6 +14,7 @@ base::Result<void> check_pids(const host::Procfs& procfs, const std::vector<uint
 
 /// Whether one of them is the parent of `pid`, or the parent of that, and so on. A process whose
 /// parent has ended has lost its ancestors.
-bool descends_from(const host::Procfs& procfs, uint32_t pid, const std::vector<uint32_t>& ancestors);
+bool descends_from(const host::Procfs& procfs, uint32_t pid,
+                   const std::vector<uint32_t>& ancestors);
 
 }  // namespace loopstall::session

@@ -44,10 +44,10 @@ struct LoopAccount {
 
 /// The turn that a loop is in, or since when it is in none.
 struct TurnInProgress {
-  uint64_t start_ns = 0;     ///< monotonic; 0 while the loop is idle
-  uint64_t number = 0;       ///< among the loop's turns
-  bool at_least = false;     ///< it began before the agent saw the loop
-  Cause cause = Cause::cpu;  ///< what it is at
+  uint64_t start_ns = 0;       ///< monotonic; 0 while the loop is idle
+  uint64_t number = 0;         ///< among the loop's turns
+  bool at_least = false;       ///< it began before the agent saw the loop
+  Cause cause = Cause::cpu;    ///< what it is at
   uint64_t idle_since_ns = 0;  ///< monotonic; 0 while the loop is busy, or when it has ended
 };
 

@@ -67,7 +67,7 @@ struct LoopState {
   TurnInProgress turn;
   std::string phase;  ///< "startup" or "serving"
   double utilization_60s = 0;
-  stacks::Stack stack;  ///< where that turn was last seen; may be empty
+  stacks::Stack stack;       ///< where that turn was last seen; may be empty
   stacks::Stack gil_holder;  ///< not empty: that turn last waited for the GIL, which was held there
 };
 

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "terminal/cells.h"
 
+#include <locale.h>
+
 #include <clocale>
 #include <cwchar>
 #include <deque>
-#include <locale.h>
 
 #include "base/utf8.h"
 
@@ -98,7 +99,8 @@ std::string fit_tail(std::string_view text, std::size_t columns) {
 
 std::string fit_right(std::string_view text, std::size_t columns) {
   const std::size_t width = width_of(text);
-  return width >= columns ? fit(text, columns) : std::string(columns - width, ' ') + std::string(text);
+  return width >= columns ? fit(text, columns)
+                          : std::string(columns - width, ' ') + std::string(text);
 }
 
 }  // namespace loopstall::terminal

@@ -28,7 +28,8 @@ std::string where_text(const loops::LoopLabels& labels) {
 std::string blame_text(const LoopNow& loop) {
   if (loop.blamed.function.empty()) return {};
   std::string text = "held by " + printable(loop.blamed.function);
-  if (loop.blamed.culprit) text += fmt::format(" ({})", place_text(loop.blamed.file, loop.blamed.line));
+  if (loop.blamed.culprit)
+    text += fmt::format(" ({})", place_text(loop.blamed.file, loop.blamed.line));
   if (!loop.blamed.entry.empty() && loop.blamed.entry != loop.blamed.function) {
     text += ", entry " + printable(loop.blamed.entry);
   }
@@ -36,11 +37,11 @@ std::string blame_text(const LoopNow& loop) {
 }
 
 std::string paragraph(const LoopNow& loop) {
-  std::string text =
-      fmt::format("{} ({}), pid {}, thread {}{}\n{}, utilisation {}{}\n", printable(loop.labels.process),
-                  printable(loop.labels.runtime), loop.loop.pid, loop.loop.tid,
-                  where_text(loop.labels), state_text(loop), percent_text(loop.loop.utilization_60s),
-                  loop.loop.phase == "startup" ? ", still starting" : "");
+  std::string text = fmt::format("{} ({}), pid {}, thread {}{}\n{}, utilisation {}{}\n",
+                                 printable(loop.labels.process), printable(loop.labels.runtime),
+                                 loop.loop.pid, loop.loop.tid, where_text(loop.labels),
+                                 state_text(loop), percent_text(loop.loop.utilization_60s),
+                                 loop.loop.phase == "startup" ? ", still starting" : "");
   if (!loop.now.is_busy()) return text;
   text += blame_text(loop);
   if (loop.loop.stack.frames.empty()) {

@@ -25,8 +25,7 @@ void blame(LoopNow& loop) {
 LoopNow loop_now(const loops::LoopLabels& labels, const stalls::LoopState& state,
                  uint64_t snapshot_ns, const exposition::Present& present) {
   LoopNow loop{labels, state, exposition::turn_now(state, snapshot_ns, present), {}, {}};
-  const bool stack_is_of_turn =
-      loop.now.is_busy() && loop.now.turn.number == loop.loop.turn.number;
+  const bool stack_is_of_turn = loop.now.is_busy() && loop.now.turn.number == loop.loop.turn.number;
   if (!stack_is_of_turn) {
     loop.loop.stack = {};
     loop.loop.gil_holder = {};

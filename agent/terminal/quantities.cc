@@ -11,7 +11,7 @@ namespace {
 /// One decimal of what is short, none of what is long.
 std::string scaled(double value, const char* unit) {
   return value < 9.95 ? fmt::format("{:.1f} {}", value, unit)
-                     : fmt::format("{:.0f} {}", value, unit);
+                      : fmt::format("{:.0f} {}", value, unit);
 }
 
 }  // namespace

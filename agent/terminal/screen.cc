@@ -20,8 +20,8 @@ constexpr short kBadPair = 31;
 
 // In the order of stalls::Cause.
 constexpr std::array<short, stalls::kCauseCount> kCauseColours = {
-    COLOR_GREEN,  COLOR_WHITE, COLOR_WHITE, COLOR_RED,     COLOR_YELLOW, COLOR_CYAN, COLOR_CYAN,
-    COLOR_MAGENTA, COLOR_RED,  COLOR_CYAN,  COLOR_MAGENTA, COLOR_WHITE,  COLOR_BLUE, COLOR_WHITE};
+    COLOR_GREEN,   COLOR_WHITE, COLOR_WHITE, COLOR_RED,     COLOR_YELLOW, COLOR_CYAN, COLOR_CYAN,
+    COLOR_MAGENTA, COLOR_RED,   COLOR_CYAN,  COLOR_MAGENTA, COLOR_WHITE,  COLOR_BLUE, COLOR_WHITE};
 
 short pair_of(stalls::Cause cause) { return static_cast<short>(stalls::index(cause) + 1); }
 
@@ -64,8 +64,8 @@ void draw(const Line& line, bool colours) {
   }
 }
 
-/// What we draw is UTF-8. A session whose locale was lost on its way (ssh, sudo) has a terminal that
-/// takes it nevertheless.
+/// What we draw is UTF-8. A session whose locale was lost on its way (ssh, sudo) has a terminal
+/// that takes it nevertheless.
 void use_utf8() {
   std::setlocale(LC_ALL, "");
   if (std::string_view(nl_langinfo(CODESET)) != "UTF-8") std::setlocale(LC_CTYPE, "C.UTF-8");
@@ -109,9 +109,10 @@ KeyPress press_of(int code) {
 base::Result<std::unique_ptr<Screen>> Screen::open(bool colours) {
   use_utf8();
   if (newterm(nullptr, stdout, stdin) == nullptr) {
-    return base::fail(base::ErrorKind::usage,
-                      "this terminal is unknown; set TERM to what it is, such as xterm, or pipe the "
-                      "output for a plain snapshot");
+    return base::fail(
+        base::ErrorKind::usage,
+        "this terminal is unknown; set TERM to what it is, such as xterm, or pipe the "
+        "output for a plain snapshot");
   }
   return std::unique_ptr<Screen>(new Screen(colours && has_colors()));
 }

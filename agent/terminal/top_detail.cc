@@ -33,7 +33,8 @@ std::vector<Line> loop_lines(const LoopNow& loop) {
       line_of(fmt::format("{}, utilisation {}", state_text(loop),
                           percent_text(loop.loop.utilization_60s)))};
   if (!loop.now.is_busy()) return lines;
-  if (loop.loop.stack.frames.empty()) lines.push_back(line_of("its stack was not seen yet in this turn"));
+  if (loop.loop.stack.frames.empty())
+    lines.push_back(line_of("its stack was not seen yet in this turn"));
   add_stack(lines, loop.loop.stack, is_gil ? std::nullopt : loop.blamed.culprit);
   if (is_gil) {
     lines.push_back(line_of("the GIL is held at"));
@@ -66,9 +67,9 @@ void add_gain(std::vector<Line>& lines, const stalls::Snapshot& snapshot, const 
     if (service.labels != row.labels) continue;
     for (const stalls::FunctionGain& gain : service.gain.functions) {
       if (gain.function != row.function || gain.file != row.file) continue;
-      lines.push_back(line_of(fmt::format("gain: without it the loops would be busy for {} of their time, not {}",
-                                          percent_text(gain.utilization),
-                                          percent_text(service.gain.utilization))));
+      lines.push_back(line_of(
+          fmt::format("gain: without it the loops would be busy for {} of their time, not {}",
+                      percent_text(gain.utilization), percent_text(service.gain.utilization))));
     }
   }
 }
@@ -89,9 +90,9 @@ void add_stall(std::vector<Line>& lines, const Seen& seen) {
   const auto blamed = std::find_if(frames.begin(), frames.end(), [&](const stacks::Frame& frame) {
     return frame.function == seen.hold->function && frame.file == seen.hold->file;
   });
-  add_stack(lines, seen.hold->stack,
-            blamed == frames.end() ? std::nullopt
-                                   : std::optional<std::size_t>(blamed - frames.begin()));
+  add_stack(
+      lines, seen.hold->stack,
+      blamed == frames.end() ? std::nullopt : std::optional<std::size_t>(blamed - frames.begin()));
 }
 
 std::vector<Line> function_lines(const stalls::Snapshot& snapshot, const FunctionRow& row) {

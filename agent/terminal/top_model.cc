@@ -92,7 +92,8 @@ void TopWindow::keep(std::shared_ptr<const stalls::Snapshot> snapshot) {
   if (!kept_.empty() && kept_.back() == snapshot) return;
   kept_.push_back(std::move(snapshot));
   // The oldest one is as old as the window or older.
-  while (kept_.size() > 2 && grown(kept_.back()->monotonic_ns, kept_[1]->monotonic_ns) >= kWindowNs) {
+  while (kept_.size() > 2 &&
+         grown(kept_.back()->monotonic_ns, kept_[1]->monotonic_ns) >= kWindowNs) {
     kept_.pop_front();
   }
 }

@@ -137,7 +137,9 @@ std::optional<Order> order_of(std::string_view name) {
   return std::nullopt;
 }
 
-std::string id_of(const LoopNow& loop) { return fmt::format("{}/{}", loop.loop.pid, loop.loop.tid); }
+std::string id_of(const LoopNow& loop) {
+  return fmt::format("{}/{}", loop.loop.pid, loop.loop.tid);
+}
 
 std::string id_of(const FunctionRow& row) {
   return fmt::format("{}\n{}/{}\n{}\n{}\n{}\n{}", row.labels.process, row.labels.namespace_,

@@ -23,7 +23,18 @@ std::string_view order_name(Order order);
 std::optional<Order> order_of(std::string_view name);
 
 /// What a key of the terminal means.
-enum class Key : uint8_t { none, up, down, page_up, page_down, enter, escape, backspace, resize, character };
+enum class Key : uint8_t {
+  none,
+  up,
+  down,
+  page_up,
+  page_down,
+  enter,
+  escape,
+  backspace,
+  resize,
+  character
+};
 
 struct KeyPress {
   Key key = Key::none;
@@ -33,14 +44,14 @@ struct KeyPress {
 /// What the user has chosen to see. Changed by keys alone.
 struct TopState {
   Order order = Order::occupancy;
-  bool shows_leaf = false;      ///< the innermost frame instead of the function
-  std::string filter;           ///< part of a process's, pod's or function's name, or of a cause
-  bool takes_filter = false;    ///< keys go into the filter
+  bool shows_leaf = false;    ///< the innermost frame instead of the function
+  std::string filter;         ///< part of a process's, pod's or function's name, or of a cause
+  bool takes_filter = false;  ///< keys go into the filter
   bool is_paused = false;
-  bool is_over = false;         ///< the user wants to leave
-  std::string selected;         ///< the id of a row; empty: none
-  bool is_open = false;         ///< the selected row's stack is shown
-  std::size_t scrolled = 0;     ///< lines of it above the screen
+  bool is_over = false;      ///< the user wants to leave
+  std::string selected;      ///< the id of a row; empty: none
+  bool is_open = false;      ///< the selected row's stack is shown
+  std::size_t scrolled = 0;  ///< lines of it above the screen
 };
 
 /// The rows that pass the filter, in the order in which they are shown.

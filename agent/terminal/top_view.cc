@@ -29,8 +29,9 @@ Line line_of(std::string text, Style style = Style::plain) {
 }
 
 std::string name_of(const loops::LoopLabels& labels) {
-  return labels.pod.empty() ? labels.process
-                            : fmt::format("{} in {}/{}", labels.process, labels.namespace_, labels.pod);
+  return labels.pod.empty()
+             ? labels.process
+             : fmt::format("{} in {}/{}", labels.process, labels.namespace_, labels.pod);
 }
 
 std::string plural(std::size_t number, std::string_view what) {
@@ -57,7 +58,8 @@ Line service_line(const ServiceRow& row, std::size_t columns) {
   const double utilization = row.utilization();
   Line line;
   line.spans.push_back({fit_right(percent_text(utilization), 6) + "  ",
-                        utilization >= kBusyLoop ? Style::bad : Style::plain, {}});
+                        utilization >= kBusyLoop ? Style::bad : Style::plain,
+                        {}});
   Line bar = cause_bar(row.busy_ns, row.life_ns, bar_columns);
   std::move(bar.spans.begin(), bar.spans.end(), std::back_inserter(line.spans));
   const std::string counts =
@@ -67,8 +69,7 @@ Line service_line(const ServiceRow& row, std::size_t columns) {
   line.spans.push_back({counts, row.stalls > 0 ? Style::bad : Style::plain, {}});
   const std::string name = fmt::format("{} ({}), {}", name_of(row.labels), row.labels.runtime,
                                        plural(row.loops, "loop"));
-  line.spans.push_back(
-      {fit(name, columns - 8 - bar_columns - counts.size()), Style::plain, {}});
+  line.spans.push_back({fit(name, columns - 8 - bar_columns - counts.size()), Style::plain, {}});
   return line;
 }
 
@@ -106,8 +107,9 @@ Line loop_line(const LoopNow& loop, const TopState& state, std::size_t columns) 
 }
 
 Line loop_heading(std::size_t columns) {
-  return line_of(fit("       PID/THREAD  NOW                             HELD BY, OR SERVICE", columns),
-                 Style::dim);
+  return line_of(
+      fit("       PID/THREAD  NOW                             HELD BY, OR SERVICE", columns),
+      Style::dim);
 }
 
 // ---- functions --------------------------------------------------------------------------------
@@ -159,8 +161,9 @@ Line function_heading(const TopState& state, std::size_t columns) {
   const FunctionColumns widths = function_columns(columns);
   const std::string name = state.shows_leaf ? "LEAF < ENTRY" : "FUNCTION < ENTRY";
   const std::string text =
-      widths.has_all ? fmt::format("  OCC.      P99    HARM  CAUSE      {}  FILE", fit(name, widths.name))
-                     : fmt::format("  OCC.  CAUSE      {}", name);
+      widths.has_all
+          ? fmt::format("  OCC.      P99    HARM  CAUSE      {}  FILE", fit(name, widths.name))
+          : fmt::format("  OCC.  CAUSE      {}", name);
   return line_of(fit(text, columns), Style::dim);
 }
 

@@ -11,11 +11,11 @@ namespace {
 
 using stalls::Cause;
 using testing::function_series;
-using testing::kMs;
-using testing::snapshot_of;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using testing::kMs;
 using ::testing::SizeIs;
+using testing::snapshot_of;
 
 /// A service whose loops lived for 10 s and turned 1,000 times in the window.
 class JudgementTest : public ::testing::Test {

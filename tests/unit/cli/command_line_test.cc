@@ -130,22 +130,45 @@ TEST(CommandLine, TopGetsItsOrder) {
   EXPECT_EQ(outcome.top->duration_ns, 2'000'000'000u);
   EXPECT_TRUE(outcome.top->no_color);
   EXPECT_EQ(run_with({"top"}).top->order, terminal::Order::occupancy);
-  expect_usage({"top", "--sort", "size"},
-               "--sort must be occupancy, hold or harm, not \"size\"");
+  expect_usage({"top", "--sort", "size"}, "--sort must be occupancy, hold or harm, not \"size\"");
   EXPECT_EQ(run_with({"top", "-d", "soon"}).status, 2);
 }
 
 TEST(CommandLine, CheckGetsItsRuleAndItsCommand) {
-  const Outcome outcome = run_with(
-      {"check", "--max-occupancy", "2.5%", "--max-hold", "50ms", "--max-blocked", "network=20",
-       "--max-blocked", "sleep=0", "--all-causes", "--load", "wrk x", "-d", "5s", "--format",
-       "junit", "-o", "out.xml", "--baseline", "b.json", "--allow", "a.yaml", "--", "uvicorn",
-       "app.main:app", "--port", "80", "-p", "x"});
+  const Outcome outcome = run_with({"check",
+                                    "--max-occupancy",
+                                    "2.5%",
+                                    "--max-hold",
+                                    "50ms",
+                                    "--max-blocked",
+                                    "network=20",
+                                    "--max-blocked",
+                                    "sleep=0",
+                                    "--all-causes",
+                                    "--load",
+                                    "wrk x",
+                                    "-d",
+                                    "5s",
+                                    "--format",
+                                    "junit",
+                                    "-o",
+                                    "out.xml",
+                                    "--baseline",
+                                    "b.json",
+                                    "--allow",
+                                    "a.yaml",
+                                    "--",
+                                    "uvicorn",
+                                    "app.main:app",
+                                    "--port",
+                                    "80",
+                                    "-p",
+                                    "x"});
   ASSERT_TRUE(outcome.check) << outcome.err;
   EXPECT_EQ(outcome.status, 4) << "the command's own exit status";
   const CheckRequest& request = *outcome.check;
-  EXPECT_EQ(request.command, (std::vector<std::string>{"uvicorn", "app.main:app", "--port", "80",
-                                                       "-p", "x"}))
+  EXPECT_EQ(request.command,
+            (std::vector<std::string>{"uvicorn", "app.main:app", "--port", "80", "-p", "x"}))
       << "its words are its own";
   EXPECT_DOUBLE_EQ(request.criteria.max_occupancy, 0.025);
   EXPECT_EQ(request.criteria.max_hold_ns, 50'000'000u);
@@ -163,9 +186,10 @@ TEST(CommandLine, CheckGetsItsRuleAndItsCommand) {
 }
 
 TEST(CommandLine, CheckRefusesWhatItCannotJudgeBy) {
-  expect_usage({"check", "-p", "7", "--max-blocked", "coffee=20"},
-               "--max-blocked needs a cause and milliseconds in 1,000 turns, such as network=20, not "
-               "\"coffee=20\"");
+  expect_usage(
+      {"check", "-p", "7", "--max-blocked", "coffee=20"},
+      "--max-blocked needs a cause and milliseconds in 1,000 turns, such as network=20, not "
+      "\"coffee=20\"");
   for (const char* limit : {"network", "network=", "network=-1", "network=1x", "network=nan"}) {
     EXPECT_EQ(run_with({"check", "-p", "7", "--max-blocked", limit}).status, 2) << limit;
   }
@@ -248,7 +272,7 @@ TEST(CommandLine, WordsCannotDriveTheTerminal) {
 TEST(CommandLine, TheKindOfFailureIsTheExitStatus) {
   using base::ErrorKind;
   for (const auto& [kind, status] : std::vector<std::pair<ErrorKind, int>>{
-           {ErrorKind::usage, 2}, {ErrorKind::environment, 3}, {ErrorKind::internal, 1}}) {
+           {ErrorKind::usage, 2}, {ErrorKind::environment, 3}, {ErrorKind::internal, 70}}) {
     const Outcome outcome = run_with({"agent"}, base::fail(kind, "port {} is busy", 9877));
     EXPECT_EQ(outcome.status, status);
     EXPECT_EQ(outcome.err, "loopstall: port 9877 is busy\n");
@@ -261,7 +285,7 @@ TEST(CommandLine, AnExceptionIsADefectOfOurs) {
       .version = [] {}};
   const char* words[] = {"loopstall", "agent", nullptr};
   ::testing::internal::CaptureStderr();
-  EXPECT_EQ(run_command_line(2, words, commands, [](const char*) { return nullptr; }), 1);
+  EXPECT_EQ(run_command_line(2, words, commands, [](const char*) { return nullptr; }), 70);
   EXPECT_EQ(::testing::internal::GetCapturedStderr(), "loopstall: internal error: bad\n");
 }
 

@@ -22,8 +22,8 @@ std::string refusal(const std::string& text) {
 }
 
 TEST(ConfigFile, IsRead) {
-  const auto values = read_config_file(
-      "# ours\nstall-threshold: 200ms\ntransparent: [Client.get, retry]\n", kKeys);
+  const auto values =
+      read_config_file("# ours\nstall-threshold: 200ms\ntransparent: [Client.get, retry]\n", kKeys);
   ASSERT_TRUE(values) << values.error().message;
   EXPECT_THAT(values->at("stall-threshold").values, ElementsAre("200ms"));
   EXPECT_EQ(values->at("stall-threshold").line, 2);

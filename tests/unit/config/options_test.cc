@@ -3,10 +3,9 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-
-#include <CLI/CLI.hpp>
 #include <unistd.h>
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
 #include <fstream>
@@ -206,8 +205,8 @@ class OptionsFile : public ::testing::Test {
 
 TEST_F(OptionsFile, StandsInForVariablesAndFlags) {
   write("stall-threshold: 1s\nmin-block: 3ms\nsample-rate: 50\npid: [4, 5]\n");
-  const Config config = parsed({"--config", path, "--min-block", "2ms"},
-                               {{"LOOPSTALL_SAMPLE_RATE", "60"}});
+  const Config config =
+      parsed({"--config", path, "--min-block", "2ms"}, {{"LOOPSTALL_SAMPLE_RATE", "60"}});
   EXPECT_EQ(config.stall_threshold_ns, 1'000'000'000u);
   EXPECT_EQ(config.min_block_ns, 2'000'000u) << "the flag wins";
   EXPECT_EQ(config.sample_rate_hz, 60u) << "the variable wins";
@@ -229,7 +228,8 @@ TEST_F(OptionsFile, AWrongValueIsNamedWithItsLine) {
 }
 
 TEST_F(OptionsFile, WhatCannotBeReadIsRefused) {
-  EXPECT_EQ(refusal({"--config", path}), "--config cannot read " + path + ": No such file or directory");
+  EXPECT_EQ(refusal({"--config", path}),
+            "--config cannot read " + path + ": No such file or directory");
   EXPECT_THAT(refusal({"--config", "/proc"}), HasSubstr("--config cannot read /proc"));
   write(std::string(1'000'001, '#'));
   EXPECT_THAT(refusal({"--config", path}), HasSubstr("more than 1 MB"));

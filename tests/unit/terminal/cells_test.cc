@@ -10,7 +10,10 @@ namespace {
 
 TEST(Cells, NothingOfATargetMovesTheCursor) {
   EXPECT_EQ(printable("red\x1b[31m\n\x07"), "red?[31m??");
-  EXPECT_EQ(printable("a\xc2\x9b" "b"), "ab") << "CSI as one character of C1";
+  EXPECT_EQ(printable("a\xc2\x9b"
+                      "b"),
+            "ab")
+      << "CSI as one character of C1";
   EXPECT_EQ(printable("user\u202enimda"), "usernimda") << "a mark that turns the writing around";
   EXPECT_EQ(printable("\xff"), "\uFFFD");
   EXPECT_EQ(printable("zähle"), "zähle");
@@ -35,7 +38,8 @@ TEST(Cells, WideCharactersTakeTwoColumns) {
 }
 
 TEST(Cells, EveryFitHasItsWidth) {
-  for (const char* text : {"", "a", "plain", "遅い関数", "\x1b[2J", "ä\u202eö", "\xf0\x9f\x98\x80!"}) {
+  for (const char* text :
+       {"", "a", "plain", "遅い関数", "\x1b[2J", "ä\u202eö", "\xf0\x9f\x98\x80!"}) {
     for (std::size_t columns = 1; columns < 12; ++columns) {
       EXPECT_EQ(width_of(fit(text, columns)), columns) << text;
       EXPECT_EQ(width_of(fit_tail(text, columns)), columns) << text;
