@@ -31,7 +31,7 @@ FROM debian:12-slim
 RUN apt-get update \
  && apt-get install -y --no-install-recommends \
       libbpf1 libcap-ng0 libmicrohttpd12 libncursesw6 libtinfo6 libfmt9 \
-      libspdlog1.10 libstdc++6 zlib1g \
+      libspdlog1.10 libstdc++6 libyaml-cpp0.7 zlib1g \
  && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/log/*
 COPY --from=build /src/build/release/loopstall /usr/bin/loopstall
 ARG REVISION=""

@@ -4,6 +4,7 @@
 import contextlib
 import os
 import signal
+import socket
 import subprocess
 import time
 
@@ -47,6 +48,18 @@ def test_loop_that_hangs_already_is_shown(privileged, agent_binary, loop_kind, n
             assert seen_seconds - 0.3 <= loop["turn_age_seconds"] <= seen_seconds + 10
             assert seen_seconds - 0.3 <= in_progress(agent, loop_kind) <= seen_seconds + 10
             assert function in [frame["function"] for frame in loop["stack"]]
+
+
+def test_the_first_request_of_a_silent_service_is_no_startup(agent, loop_kind):
+    """Nothing calls its loop back to the kernel between the wait that shows its socket and that request."""
+    with life("silent", loop_kind) as victim:
+        port = victim.hear("ready")["port"]
+        agent.wait_for_loop(victim.pid, serving=False)
+        time.sleep(1)
+        socket.create_connection(("127.0.0.1", port)).close()
+        record = waiting.until(lambda: agent.records(victim.pid), 5, "its hold is recorded")[0]
+    assert record["phase"] == "serving", record
+    assert record["holds"][0]["function"] == "answer_slowly"
 
 
 def test_code_after_asyncio_run_is_no_turn(agent, loop_kind):

@@ -111,6 +111,20 @@ def napping_service():
     asyncio.run(serve_and_nap())
 
 
+def answer_slowly(_, writer):
+    time.sleep(0.2)
+    writer.close()
+
+
+def silent():
+    """Serves, without any timer, and holds its loop at each connection."""
+    async def wait_to_be_asked():
+        async with await asyncio.start_server(answer_slowly, "127.0.0.1", 0) as server:
+            say(ready=True, port=server.sockets[0].getsockname()[1])
+            await server.serve_forever()
+    asyncio.run(wait_to_be_asked())
+
+
 def spinning():
     """Hangs on the CPU soon after it served."""
     asyncio.run(hang(hang_spinning))
@@ -234,7 +248,7 @@ def epoll_numbers():
 
 def main():
     lives = {life.__name__: life for life in
-             (idle, sleeping, napping, napping_service, spinning, in_c, without_gil, in_vfork,
+             (idle, silent, sleeping, napping, napping_service, spinning, in_c, without_gil, in_vfork,
               endless, crash, abort, hungry, after_run, exit_in_stall, second_run)}
     if len(sys.argv) != 3 or sys.argv[1] not in lives:
         sys.exit(f"usage: lifecycle.py {'|'.join(lives)} asyncio|uvloop")
