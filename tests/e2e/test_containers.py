@@ -164,7 +164,7 @@ def etc_left_as_it_was(root):
             path.unlink()
 
 
-NAP = ("napping.<locals>.nap", "lifecycle.py")
+NAP = ("nap", "lifecycle.py")
 
 
 def wait_for_naps(agent, pid, seconds=10):

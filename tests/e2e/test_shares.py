@@ -22,13 +22,16 @@ def test_short_blocks_are_shared_out_truly(runs, loop_kind):
     found = {name: run.change.sum("loopstall_function_busy_seconds_total", process="waits.py",
                                   runtime=loop_kind, function=name, file="waits.py")
              for name in NOMINAL}
+    waited = sum(hold["runqueue_ns"] for hold in run.holds) / 1e9
     for name, nominal in NOMINAL.items():
+        true_share = own[name] / sum(own.values())
         share = found[name] / sum(found.values())
-        print(f"{name}: nominal {nominal:.3f}, own {own[name] / sum(own.values()):.3f}, "
-              f"found {share:.3f}")
-        assert own[name] / sum(own.values()) == pytest.approx(nominal, abs=0.01)
-        assert share == pytest.approx(nominal, abs=POINTS)
-        assert found[name] == pytest.approx(own[name], rel=0.06)
+        print(f"{name}: nominal {nominal:.3f}, own {true_share:.3f}, found {share:.3f}")
+        # Timers of a machine that has much to do come late, which tells more on the shorter sleep.
+        assert true_share == pytest.approx(nominal, abs=POINTS)
+        assert share == pytest.approx(true_share, abs=POINTS)
+    # What they waited for a CPU is the machine's and no function's.
+    assert 0.94 * (sum(own.values()) - waited) <= sum(found.values()) <= 1.02 * sum(own.values())
 
 
 def test_both_are_in_the_records(runs, loop_kind):

@@ -125,6 +125,10 @@ class Once:
                 self._runs[*ran, form] = run
         return self._runs[case, loop, form]
 
+    def forget(self, case, loop, form):
+        """The next question is for another run."""
+        del self._runs[case, loop, form]
+
     def _run(self, case, loop, form):
         cases = [one for one in CASES if one.rests] if case.rests else [case]
         starts = [(one, ran) for one in cases for ran in (LOOPS if one.sleeps else (loop,))]
