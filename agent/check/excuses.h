@@ -16,7 +16,7 @@ namespace loopstall::check {
 using FindingId = std::tuple<std::string, std::string, std::string>;
 FindingId id_of(const Finding& finding);
 
-/// The findings of an earlier report (check_json). Fails with ErrorKind::usage: no such report.
+/// The findings of an earlier report (--format json). Fails with ErrorKind::usage: no such report.
 base::Result<std::set<FindingId>> read_baseline(const std::string& json);
 
 /// Marks findings that the team allows, on that day (YYYY-MM-DD), and those of the baseline.

@@ -1,24 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <nlohmann/json.hpp>
-
 #include "check/formats.h"
+#include "exposition/json_values.h"
 
 namespace loopstall::check {
 namespace {
 
-using Json = nlohmann::ordered_json;
+using exposition::Json;
+using exposition::seconds;
 
 constexpr int kVersion = 1;
-
-double seconds(uint64_t ns) { return static_cast<double>(ns) / 1e9; }
-
-Json labels_json(const loops::LoopLabels& labels) {
-  return {{"process", labels.process},
-          {"runtime", labels.runtime},
-          {"namespace", labels.namespace_},
-          {"pod", labels.pod},
-          {"container", labels.container}};
-}
 
 Json finding_json(const Finding& finding, const Locate& locate) {
   return {{"rule", rule_name(finding.rule)},
@@ -34,7 +24,7 @@ Json finding_json(const Finding& finding, const Locate& locate) {
           {"message", sentence_of(finding)},
           {"excuse", finding.excuse},
           {"advice", finding.advice},
-          {"labels", labels_json(finding.labels)}};
+          {"labels", exposition::labels_json(finding.labels)}};
 }
 
 Json criteria_json(const Criteria& criteria) {
@@ -69,7 +59,7 @@ std::string to_json(const Judgement& judgement, const Criteria& criteria, const 
                                  {"longest_hold_seconds", seconds(judged.longest_ns)},
                                  {"process", judged.labels.process}});
   }
-  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+  return exposition::dump(json, 2) + "\n";
 }
 
 }  // namespace loopstall::check

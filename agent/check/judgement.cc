@@ -6,10 +6,10 @@
 #include <algorithm>
 #include <array>
 #include <optional>
-#include <tuple>
 #include <utility>
 
 #include "base/proportion.h"
+#include "stalls/snapshot_change.h"
 
 namespace loopstall::check {
 namespace {
@@ -38,22 +38,12 @@ using Suspects = std::map<std::pair<std::string, std::string>, Suspect>;
 
 bool is_reserved(const std::string& function) { return function.starts_with('~'); }
 
-const FunctionSeries* same_series(const ServiceSnapshot& service, const FunctionSeries& wanted) {
-  for (const FunctionSeries& series : service.functions) {
-    if (series.function == wanted.function && series.file == wanted.file &&
-        series.cause == wanted.cause) {
-      return &series;
-    }
-  }
-  return nullptr;
-}
-
 Suspects suspects_of(const ServiceSnapshot& before, const ServiceSnapshot& after) {
+  const stalls::SeriesIndex series_before(before);
   Suspects suspects;
   for (const FunctionSeries& series : after.functions) {
-    const FunctionSeries* was = same_series(before, series);
     suspects[{series.function, series.file}].push_back(
-        {&series, grown(series.busy_ns, was == nullptr ? 0 : was->busy_ns)});
+        {&series, grown(series.busy_ns, series_before.same_as(series).busy_ns)});
   }
   return suspects;
 }
@@ -63,9 +53,7 @@ struct Hearing {
   const Criteria& criteria;
   const ServiceSnapshot& service;
   Suspects suspects;
-  stalls::ByCause busy_ns{};
-  uint64_t life_ns = 0;
-  uint64_t turns = 0;
+  stalls::ServiceChange change;
 };
 
 bool is_judged(const Criteria& criteria, Cause cause) {
@@ -116,7 +104,7 @@ const FunctionSeries* longest_hold(const Suspect& suspect) {
 }
 
 std::optional<Finding> occupancy_of(const Hearing& hearing, const Suspect& suspect) {
-  const double occupancy = base::share(judged_ns(hearing, suspect), hearing.life_ns);
+  const double occupancy = base::share(judged_ns(hearing, suspect), hearing.change.life_ns);
   if (occupancy <= hearing.criteria.max_occupancy) return std::nullopt;
   Finding finding = finding_of(Rule::occupancy, hearing, worst_part(hearing, suspect));
   finding.value = occupancy;
@@ -148,9 +136,9 @@ const FunctionSeries* worst_of(const Hearing& hearing, Cause cause) {
 }
 
 std::optional<Finding> blocked_by(const Hearing& hearing, Cause cause, double limit_ms) {
-  const auto blocked_ms = static_cast<double>(hearing.busy_ns[stalls::index(cause)]) / 1e6;
+  const auto blocked_ms = static_cast<double>(hearing.change.busy_ns[stalls::index(cause)]) / 1e6;
   const double value =
-      hearing.turns == 0 ? 0 : blocked_ms * 1000 / static_cast<double>(hearing.turns);
+      hearing.change.turns == 0 ? 0 : blocked_ms * 1000 / static_cast<double>(hearing.change.turns);
   const FunctionSeries* worst = worst_of(hearing, cause);
   if (value <= limit_ms || worst == nullptr) return std::nullopt;
   Finding finding = finding_of(Rule::blocked, hearing, *worst);
@@ -167,7 +155,7 @@ void hear(const Hearing& hearing, Judgement& judgement) {
     if (is_reserved(function.first)) continue;
     const FunctionSeries* longest = longest_hold(suspect);
     judgement.functions.push_back({hearing.service.labels, function.first, function.second,
-                                   base::share(judged_ns(hearing, suspect), hearing.life_ns),
+                                   base::share(judged_ns(hearing, suspect), hearing.change.life_ns),
                                    longest == nullptr ? 0 : longest->longest_ns});
     keep(occupancy_of(hearing, suspect));
     keep(hold_of(hearing, suspect));
@@ -175,25 +163,6 @@ void hear(const Hearing& hearing, Judgement& judgement) {
   for (const auto& [cause, limit_ms] : hearing.criteria.max_blocked_ms) {
     keep(blocked_by(hearing, cause, limit_ms));
   }
-}
-
-const ServiceSnapshot& find(const stalls::Snapshot& snapshot, const loops::LoopLabels& labels) {
-  static const ServiceSnapshot kNone;
-  for (const ServiceSnapshot& service : snapshot.services) {
-    if (service.labels == labels) return service;
-  }
-  return kNone;
-}
-
-Hearing hearing_of(const ServiceSnapshot& before, const ServiceSnapshot& after,
-                   const Criteria& criteria) {
-  Hearing hearing{criteria, after, suspects_of(before, after)};
-  for (std::size_t i = 0; i < stalls::kCauseCount; ++i) {
-    hearing.busy_ns[i] = grown(after.busy_ns[i], before.busy_ns[i]);
-  }
-  hearing.life_ns = stalls::sum(hearing.busy_ns) + grown(after.idle_ns, before.idle_ns);
-  hearing.turns = grown(after.turns.count(), before.turns.count());
-  return hearing;
 }
 
 /// How many times the limit.
@@ -245,11 +214,12 @@ Judgement judge(const stalls::Snapshot& before, const stalls::Snapshot& after,
   uint64_t busy_ns = 0;
   uint64_t life_ns = 0;
   for (const ServiceSnapshot& service : after.services) {
-    const ServiceSnapshot& was = find(before, service.labels);
-    const Hearing hearing = hearing_of(was, service, criteria);
-    busy_ns += stalls::sum(hearing.busy_ns);
-    life_ns += hearing.life_ns;
-    judgement.turns += hearing.turns;
+    const ServiceSnapshot& was = stalls::service_of(before, service.labels);
+    const Hearing hearing{criteria, service, suspects_of(was, service),
+                          stalls::change_between(was, service)};
+    busy_ns += stalls::sum(hearing.change.busy_ns);
+    life_ns += hearing.change.life_ns;
+    judgement.turns += hearing.change.turns;
     judgement.ready_events += grown(service.ready_events, was.ready_events);
     hear(hearing, judgement);
   }

@@ -16,6 +16,11 @@ constexpr std::array<std::pair<std::string_view, Render>, 4> kFormats = {
 
 }  // namespace
 
+std::string verdict_of(const Judgement& judgement) {
+  if (judgement.fails()) return "fail";
+  return judgement.is_idle() ? "unjudged" : "pass";
+}
+
 std::optional<Format> format_of(std::string_view name) {
   for (std::size_t i = 0; i < kFormats.size(); ++i) {
     if (kFormats.at(i).first == name) return static_cast<Format>(i);

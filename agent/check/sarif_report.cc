@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <array>
-#include <nlohmann/json.hpp>
 
 #include "check/formats.h"
+#include "exposition/json_values.h"
 
 namespace loopstall::check {
 namespace {
 
-using Json = nlohmann::ordered_json;
+using exposition::Json;
 
 struct RuleText {
   Rule rule;
@@ -72,7 +72,7 @@ std::string to_sarif(const Judgement& judgement, const Criteria&, const Locate& 
                      {"invocations", Json::array({{{"executionSuccessful",
                                                     verdict_of(judgement) != "unjudged"}}})},
                      {"results", std::move(results)}}})}};
-  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+  return exposition::dump(json, 2) + "\n";
 }
 
 }  // namespace loopstall::check

@@ -32,11 +32,6 @@ std::string paragraph(const Finding& finding, const Locate& locate) {
 
 }  // namespace
 
-std::string verdict_of(const Judgement& judgement) {
-  if (judgement.fails()) return "fail";
-  return judgement.is_idle() ? "unjudged" : "pass";
-}
-
 std::string to_text(const Judgement& judgement, const Criteria&, const Locate& locate) {
   std::string text;
   for (const Finding& finding : judgement.findings) text += paragraph(finding, locate);

@@ -8,6 +8,7 @@
 #include <array>
 #include <cstdio>
 #include <exception>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -161,35 +162,36 @@ Result<void> read_top(Grammar& grammar) {
   return {};
 }
 
-/// Whether that was all that was asked.
-Result<bool> print_config(const config::Options& options, const config::Environment& environment) {
-  if (!options.prints()) return false;
-  const auto text = options.printed(environment);
-  if (!text) return tl::unexpected(text.error());
-  fmt::print("{}", *text);
-  return true;
+/// None where --print-config was all that was asked.
+Result<std::optional<config::Config>> read_config(const config::Options& options,
+                                                  const config::Environment& environment) {
+  if (options.prints()) {
+    const auto text = options.printed(environment);
+    if (!text) return tl::unexpected(text.error());
+    fmt::print("{}", *text);
+    return std::nullopt;
+  }
+  auto config = options.config(environment);
+  if (!config) return tl::unexpected(config.error());
+  return std::move(*config);
 }
 
 template <typename Request>
 Result<void> measure(const std::function<Result<void>(const Request&)>& command, Request& request,
                      const config::Options& options, const config::Environment& environment) {
-  const auto printed = print_config(options, environment);
-  if (!printed) return tl::unexpected(printed.error());
-  if (*printed) return {};
-  auto config = options.config(environment);
+  auto config = read_config(options, environment);
   if (!config) return tl::unexpected(config.error());
-  request.config = std::move(*config);
+  if (!*config) return {};
+  request.config = std::move(**config);
   return command(request);
 }
 
 Result<int> run_check(Grammar& grammar, const config::Options& options, const Commands& commands,
                       const config::Environment& environment) {
-  const auto printed = print_config(options, environment);
-  if (!printed) return tl::unexpected(printed.error());
-  if (*printed) return 0;
-  auto config = options.config(environment);
+  auto config = read_config(options, environment);
   if (!config) return tl::unexpected(config.error());
-  auto request = read_check(grammar.check_words, std::move(*config));
+  if (!*config) return 0;
+  auto request = read_check(grammar.check_words, std::move(**config));
   if (!request) return tl::unexpected(request.error());
   return commands.check(*request);
 }
@@ -217,12 +219,9 @@ Result<void> dispatch_others(Grammar& grammar, const MeasuringOptions& options,
   if (!grammar.agent->parsed()) {
     return fail(ErrorKind::usage, "a command is needed; loopstall --help lists them");
   }
-  const auto printed = print_config(options.agent, environment);
-  if (!printed) return tl::unexpected(printed.error());
-  if (*printed) return {};
-  const auto config = options.agent.config(environment);
+  const auto config = read_config(options.agent, environment);
   if (!config) return tl::unexpected(config.error());
-  return commands.agent(*config);
+  return *config ? commands.agent(**config) : Result<void>();
 }
 
 /// The exit status.

@@ -14,8 +14,6 @@
 namespace loopstall::cli {
 namespace {
 
-// The first scan reads every process of the node.
-constexpr uint64_t kScanPatienceNs = 60'000'000'000;
 // A loop that neither sleeps nor hangs is found when it next waits.
 constexpr uint64_t kLoopPatienceNs = 3'000'000'000;
 // Long enough to find the other loops of a process, and to tell a turn that hangs from another one.
@@ -57,8 +55,7 @@ base::Result<void> run_dump(const DumpRequest& request) {
   if (!session) return tl::unexpected(session.error());
   const session::Session& measured = **session;
   const bool goes_on =
-      wait_until(signals, clock, kScanPatienceNs,
-                 [&] { return measured.snapshot()->health.ready; }) &&
+      wait_until_ready(signals, clock, measured) &&
       wait_until(signals, clock, kLoopPatienceNs, [&] { return has_loops(measured); }) &&
       wait_until(signals, clock, kLookNs, [] { return false; }) &&
       wait_until(signals, clock, kNamesPatienceNs, [&] { return has_stacks(measured); });

@@ -11,6 +11,7 @@ namespace loopstall::cli {
 namespace {
 
 constexpr std::chrono::milliseconds kStep{20};
+constexpr uint64_t kScanPatienceNs = 60'000'000'000;
 
 }  // namespace
 
@@ -21,6 +22,12 @@ base::Result<std::unique_ptr<session::Session>> start_measuring(config::Config c
   config.budget = 1;
   config.budget_per_core = 1;
   return session::Session::start(config, clock);
+}
+
+bool wait_until_ready(StopSignals& signals, const base::Clock& clock,
+                      const session::Session& session) {
+  return wait_until(signals, clock, kScanPatienceNs,
+                    [&] { return session.snapshot()->health.ready; });
 }
 
 bool wait_until(StopSignals& signals, const base::Clock& clock, uint64_t patience_ns,

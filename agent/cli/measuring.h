@@ -17,6 +17,11 @@ namespace loopstall::cli {
 base::Result<std::unique_ptr<session::Session>> start_measuring(config::Config config,
                                                                 const base::Clock& clock);
 
+/// Waits until the first scan, which reads every process of the node, is done; not for ever. False
+/// when a stop signal came first.
+bool wait_until_ready(StopSignals& signals, const base::Clock& clock,
+                      const session::Session& session);
+
 /// Waits, in short steps, until `is_done` or that many nanoseconds are over. False when a stop
 /// signal came first.
 bool wait_until(StopSignals& signals, const base::Clock& clock, uint64_t patience_ns,

@@ -15,7 +15,6 @@
 namespace loopstall::cli {
 namespace {
 
-constexpr uint64_t kScanPatienceNs = 60'000'000'000;
 constexpr int kKeyPatienceMs = 100;
 constexpr uint64_t kRedrawNs = 1'000'000'000;
 constexpr std::size_t kPaperColumns = 120;
@@ -26,9 +25,8 @@ bool wants_colours(const TopRequest& request) {
   return !request.no_color && (no_color == nullptr || *no_color == '\0');
 }
 
-terminal::TopModel look(terminal::TopWindow& window, const session::Session& session,
-                        const base::Clock& clock) {
-  window.keep(session.snapshot());
+terminal::TopModel model_of(const terminal::TopWindow& window, const session::Session& session,
+                            const base::Clock& clock) {
   return window.model({clock.monotonic_ns(), &session});
 }
 
@@ -39,14 +37,14 @@ base::Result<void> show(const session::Session& session, const TopRequest& reque
   terminal::TopWindow window;
   terminal::TopState state;
   state.order = request.order;
-  terminal::TopModel model = look(window, session, clock);
+  terminal::TopModel model;
   uint64_t looked_ns = 0;
   bool is_new = true;
   while (!state.is_over && !signals.has_arrived()) {
     const uint64_t now_ns = clock.monotonic_ns();
     window.keep(session.snapshot());
     if (!state.is_paused && now_ns - looked_ns >= kRedrawNs) {
-      model = look(window, session, clock);
+      model = model_of(window, session, clock);
       looked_ns = now_ns;
       is_new = true;
     }
@@ -65,14 +63,13 @@ base::Result<void> print_once(const session::Session& session, const TopRequest&
     window.keep(session.snapshot());
     return false;
   };
-  const bool goes_on = wait_until(signals, clock, kScanPatienceNs,
-                                  [&] { return session.snapshot()->health.ready; }) &&
+  const bool goes_on = wait_until_ready(signals, clock, session) &&
                        wait_until(signals, clock, request.duration_ns, keep);
   if (!goes_on) return {};
   terminal::TopState state;
   state.order = request.order;
-  fmt::print("{}", terminal::plain_text(
-                       terminal::paper_lines(look(window, session, clock), state, kPaperColumns)));
+  fmt::print("{}", terminal::plain_text(terminal::paper_lines(model_of(window, session, clock),
+                                                              state, kPaperColumns)));
   return {};
 }
 

@@ -304,8 +304,12 @@ base::Result<std::vector<Options::Held>> Options::held(const Environment& enviro
 base::Result<Config> Options::config(const Environment& environment) const {
   const auto all = held(environment);
   if (!all) return tl::unexpected(all.error());
+  return config_of(*all);
+}
+
+base::Result<Config> Options::config_of(const std::vector<Held>& all) {
   Config config;
-  for (const Held& held : *all) {
+  for (const Held& held : all) {
     for (const std::string& value : held.values) {
       if (auto applied = held.option->apply(config, held.name, value); !applied) {
         return tl::unexpected(applied.error());
@@ -317,9 +321,9 @@ base::Result<Config> Options::config(const Environment& environment) const {
 }
 
 base::Result<std::string> Options::printed(const Environment& environment) const {
-  if (const auto config = this->config(environment); !config) return tl::unexpected(config.error());
   const auto all = held(environment);
   if (!all) return tl::unexpected(all.error());
+  if (const auto config = config_of(*all); !config) return tl::unexpected(config.error());
   std::string text;
   for (const Held& held : *all) {
     const Option& option = *held.option;
@@ -327,8 +331,8 @@ base::Result<std::string> Options::printed(const Environment& environment) const
       text += fmt::format("{}: {}  # {}\n", key_of(option), yaml_of(held.values, option.repeated),
                           held.source);
     } else if (option.shown_default != nullptr) {
-      text += fmt::format("{}: {}  # default\n", key_of(option),
-                          yaml_of({option.shown_default}, false));
+      text += fmt::format("{}: {}  # {}\n", key_of(option), yaml_of({option.shown_default}, false),
+                          held.source);
     } else {
       text += fmt::format("# {}: none\n", key_of(option));
     }

@@ -26,10 +26,9 @@ enum class Audience : uint8_t {
 };
 
 /// The options of a CLI11 command that measures. A flag wins over its environment variable, which
-/// wins over the configuration file (--config), which wins over the default. The environment
-/// variable of
-/// --stall-log is LOOPSTALL_STALL_LOG, and so on; those of options that may be given again hold
-/// their values separated by commas. Its key in the file is `stall-log`.
+/// wins over the configuration file (--config), which wins over the default. For --stall-log the
+/// variable is LOOPSTALL_STALL_LOG and the key in the file `stall-log`, and so on; the variables of
+/// options that may be given again hold their values separated by commas.
 class Options {
  public:
   /// Declares the audience's options of the table on `command`, which must outlive this object's
@@ -52,6 +51,7 @@ class Options {
   struct Given;  // what the command line said, per option
   struct Held;   // what holds, per option
 
+  static base::Result<Config> config_of(const std::vector<Held>& all);
   base::Result<std::vector<Held>> held(const Environment& environment) const;
 
   std::vector<std::unique_ptr<Given>> given_;

@@ -10,8 +10,8 @@
 
 namespace loopstall::exposition {
 
-std::string dump(const Json& json) {
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+std::string dump(const Json& json, int indent) {
+  return json.dump(indent, ' ', false, Json::error_handler_t::replace);
 }
 
 std::string rfc3339(uint64_t wall_ns) {

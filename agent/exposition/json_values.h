@@ -15,8 +15,9 @@ using Json = nlohmann::ordered_json;
 /// The version that every document of docs/http.md begins with.
 inline constexpr int kApiVersion = 1;
 
-/// Names of targets are the target's own words: bytes that are no UTF-8 become U+FFFD.
-std::string dump(const Json& json);
+/// Names of targets are the target's own words: bytes that are no UTF-8 become U+FFFD. On one line,
+/// or with so many blanks for each level.
+std::string dump(const Json& json, int indent = -1);
 
 /// RFC 3339 in UTC with milliseconds.
 std::string rfc3339(uint64_t wall_ns);

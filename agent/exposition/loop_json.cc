@@ -18,7 +18,7 @@ Json stack_json(const stacks::Stack& stack) {
 }
 
 Json loop_json(const stalls::LoopState& loop, const TurnNow& now) {
-  const bool stack_is_of_turn = now.turn.number == loop.turn.number && now.is_busy();
+  const bool stack_is_of_turn = has_stacks_of(loop, now);
   return {{"pid", loop.pid},
           {"tid", loop.tid},
           {"state", now.is_busy() ? "busy" : "idle"},

@@ -18,6 +18,10 @@ TurnNow at(const stalls::TurnInProgress& turn, uint64_t until_ns) {
 
 }  // namespace
 
+bool has_stacks_of(const stalls::LoopState& loop, const TurnNow& now) {
+  return now.is_busy() && now.turn.number == loop.turn.number;
+}
+
 TurnNow turn_now(const stalls::LoopState& loop, uint64_t snapshot_ns, const Present& present) {
   std::optional<stalls::TurnInProgress> newest;
   if (present.accounts != nullptr) newest = present.accounts->turn_of(loop);

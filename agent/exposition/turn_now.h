@@ -25,6 +25,9 @@ struct TurnNow {
   bool is_busy() const { return turn.start_ns != 0; }
 };
 
+/// Whether the stacks of `loop` are those of the turn that it is in now.
+bool has_stacks_of(const stalls::LoopState& loop, const TurnNow& now);
+
 /// By the loop's account as it is at that moment. Where that cannot be read it is what the snapshot
 /// had: a turn that goes on, for a loop that never comes back makes no news, but not beyond what a
 /// fresh snapshot can vouch for, or a stuck agent would report every service as stalled.

@@ -65,6 +65,29 @@ std::string joined(const std::deque<Cell>& cells) {
   return text;
 }
 
+enum class End : uint8_t { head, tail };
+
+/// Which end of a text that is too long is kept.
+std::string fitted(std::string_view text, std::size_t columns, End kept) {
+  const std::string valid = base::valid_utf8(text);
+  std::deque<Cell> cells = cells_of(valid);
+  std::size_t width = width_of(cells);
+  if (width <= columns) return joined(cells) + std::string(columns - width, ' ');
+  if (columns == 0) return {};
+  while (width > columns - 1) {
+    width -= kept == End::head ? cells.back().columns : cells.front().columns;
+    if (kept == End::head) {
+      cells.pop_back();
+    } else {
+      cells.pop_front();
+    }
+  }
+  const std::string rest = joined(cells);
+  const std::string cut =
+      kept == End::head ? rest + std::string(kEllipsis) : std::string(kEllipsis) + rest;
+  return cut + std::string(columns - 1 - width, ' ');
+}
+
 }  // namespace
 
 std::string printable(std::string_view text) { return joined(cells_of(base::valid_utf8(text))); }
@@ -72,29 +95,11 @@ std::string printable(std::string_view text) { return joined(cells_of(base::vali
 std::size_t width_of(std::string_view text) { return width_of(cells_of(text)); }
 
 std::string fit(std::string_view text, std::size_t columns) {
-  const std::string valid = base::valid_utf8(text);
-  std::deque<Cell> cells = cells_of(valid);
-  std::size_t width = width_of(cells);
-  if (width <= columns) return joined(cells) + std::string(columns - width, ' ');
-  if (columns == 0) return {};
-  while (width > columns - 1) {
-    width -= cells.back().columns;
-    cells.pop_back();
-  }
-  return joined(cells) + std::string(kEllipsis) + std::string(columns - 1 - width, ' ');
+  return fitted(text, columns, End::head);
 }
 
 std::string fit_tail(std::string_view text, std::size_t columns) {
-  const std::string valid = base::valid_utf8(text);
-  std::deque<Cell> cells = cells_of(valid);
-  std::size_t width = width_of(cells);
-  if (width <= columns) return joined(cells) + std::string(columns - width, ' ');
-  if (columns == 0) return {};
-  while (width > columns - 1) {
-    width -= cells.front().columns;
-    cells.pop_front();
-  }
-  return std::string(kEllipsis) + joined(cells) + std::string(columns - 1 - width, ' ');
+  return fitted(text, columns, End::tail);
 }
 
 std::string fit_right(std::string_view text, std::size_t columns) {

@@ -14,12 +14,6 @@
 namespace loopstall::terminal {
 namespace {
 
-bool waits_for_gil(const LoopNow& loop) { return !loop.loop.gil_holder.frames.empty(); }
-
-void add_stack(std::string& text, const stacks::Stack& stack, std::optional<std::size_t> marked) {
-  for (const std::string& line : stack_lines(stack, marked)) text += "  " + line + "\n";
-}
-
 std::string where_text(const loops::LoopLabels& labels) {
   if (labels.pod.empty()) return {};
   return printable(fmt::format(", pod {}/{}", labels.namespace_, labels.pod));
@@ -47,12 +41,7 @@ std::string paragraph(const LoopNow& loop) {
   if (loop.loop.stack.frames.empty()) {
     text += "  (its stack was not seen yet in this turn)\n";
   }
-  const std::optional<std::size_t> culprit = loop.blamed.culprit;
-  add_stack(text, loop.loop.stack, waits_for_gil(loop) ? std::nullopt : culprit);
-  if (waits_for_gil(loop)) {
-    text += "the GIL is held at\n";
-    add_stack(text, loop.loop.gil_holder, culprit);
-  }
+  for (const std::string& line : where_lines(loop)) text += line + "\n";
   if (!loop.advice.empty()) text += "advice: " + printable(loop.advice) + "\n";
   return text;
 }

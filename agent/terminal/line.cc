@@ -16,8 +16,6 @@ constexpr std::array<char, stalls::kCauseCount> kLetters = {'c', 'r', 't', 's', 
 
 }  // namespace
 
-char cause_letter(stalls::Cause cause) { return kLetters.at(stalls::index(cause)); }
-
 std::string plain_text(const std::vector<Line>& lines) {
   std::string text;
   for (const Line& line : lines) {
@@ -38,7 +36,7 @@ Line cause_bar(const stalls::ByCause& busy_ns, uint64_t life_ns, std::size_t col
     const std::size_t length = std::min(rounded, columns - filled);
     if (length == 0) continue;
     const auto cause = static_cast<stalls::Cause>(i);
-    bar.spans.push_back({std::string(length, cause_letter(cause)), Style::plain, cause});
+    bar.spans.push_back({std::string(length, kLetters.at(i)), Style::plain, cause});
     filled += length;
   }
   bar.spans.push_back({std::string(columns - filled, '.'), Style::dim, {}});

@@ -10,7 +10,7 @@
 
 namespace loopstall::terminal {
 
-enum class Style : uint8_t { plain, heading, dim, good, bad };
+enum class Style : uint8_t { plain, heading, dim, bad };
 
 /// Text of one style; `cause` gives it that cause's colour.
 struct Span {
@@ -31,8 +31,5 @@ std::string plain_text(const std::vector<Line>& lines);
 /// A bar of so many columns for the whole loop: each cause's letter as often as it has its share,
 /// then dots for idle time. Every cause that has at least half a column is in it.
 Line cause_bar(const stalls::ByCause& busy_ns, uint64_t life_ns, std::size_t columns);
-
-/// The letter of a cause in a bar.
-char cause_letter(stalls::Cause cause);
 
 }  // namespace loopstall::terminal

@@ -8,12 +8,13 @@
 
 #include "stalls/advice.h"
 #include "terminal/quantities.h"
+#include "terminal/stack_lines.h"
 
 namespace loopstall::terminal {
 namespace {
 
 void blame(LoopNow& loop) {
-  const bool is_gil = !loop.loop.gil_holder.frames.empty();
+  const bool is_gil = loop.waits_for_gil();
   const stacks::Stack& stack = is_gil ? loop.loop.gil_holder : loop.loop.stack;
   if (stack.frames.empty() || stalls::cause_is_machines(loop.now.turn.cause)) return;
   loop.blamed = stacks::attribute(stack);
@@ -25,8 +26,7 @@ void blame(LoopNow& loop) {
 LoopNow loop_now(const loops::LoopLabels& labels, const stalls::LoopState& state,
                  uint64_t snapshot_ns, const exposition::Present& present) {
   LoopNow loop{labels, state, exposition::turn_now(state, snapshot_ns, present), {}, {}};
-  const bool stack_is_of_turn = loop.now.is_busy() && loop.now.turn.number == loop.loop.turn.number;
-  if (!stack_is_of_turn) {
+  if (!exposition::has_stacks_of(state, loop.now)) {
     loop.loop.stack = {};
     loop.loop.gil_holder = {};
   }
@@ -51,6 +51,19 @@ std::vector<LoopNow> loops_now(const stalls::Snapshot& snapshot,
     return rank(one) > rank(other);
   });
   return loops;
+}
+
+std::vector<std::string> where_lines(const LoopNow& loop) {
+  std::vector<std::string> lines;
+  const auto add = [&](const stacks::Stack& stack, std::optional<std::size_t> marked) {
+    for (const std::string& line : stack_lines(stack, marked)) lines.push_back("  " + line);
+  };
+  const std::optional<std::size_t> culprit = loop.blamed.culprit;
+  add(loop.loop.stack, loop.waits_for_gil() ? std::nullopt : culprit);
+  if (!loop.waits_for_gil()) return lines;
+  lines.emplace_back("the GIL is held at");
+  add(loop.loop.gil_holder, culprit);
+  return lines;
 }
 
 std::string state_text(const LoopNow& loop) {

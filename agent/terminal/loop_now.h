@@ -18,7 +18,13 @@ struct LoopNow {
   exposition::TurnNow now;
   stacks::Attribution blamed;  ///< `function` is empty where nobody is: idle, or not seen yet
   std::string advice;          ///< may be empty
+
+  bool waits_for_gil() const { return !loop.gil_holder.frames.empty(); }
 };
+
+/// Its stack with a mark at the frame that is blamed, innermost first; of a wait for the GIL then
+/// the stack that holds it.
+std::vector<std::string> where_lines(const LoopNow& loop);
 
 /// All loops of the snapshot: the longest turns in progress first, then by utilisation.
 std::vector<LoopNow> loops_now(const stalls::Snapshot& snapshot,

@@ -15,7 +15,6 @@ namespace loopstall::terminal {
 namespace {
 
 constexpr char kCtrlC = 3;
-constexpr short kGoodPair = 30;
 constexpr short kBadPair = 31;
 
 // In the order of stalls::Cause.
@@ -31,7 +30,6 @@ void define_colours() {
   for (std::size_t i = 0; i < kCauseColours.size(); ++i) {
     init_pair(static_cast<short>(i + 1), kCauseColours.at(i), -1);
   }
-  init_pair(kGoodPair, COLOR_GREEN, -1);
   init_pair(kBadPair, COLOR_RED, -1);
 }
 
@@ -43,7 +41,6 @@ attr_t attributes_of(Style style) {
     case Style::dim:
       return A_DIM;
     case Style::plain:
-    case Style::good:
       break;
   }
   return A_NORMAL;
@@ -51,8 +48,7 @@ attr_t attributes_of(Style style) {
 
 short pair_of(const Span& span) {
   if (span.cause) return pair_of(*span.cause);
-  if (span.style == Style::bad) return kBadPair;
-  return span.style == Style::good ? kGoodPair : short{0};
+  return span.style == Style::bad ? kBadPair : short{0};
 }
 
 void draw(const Line& line, bool colours) {

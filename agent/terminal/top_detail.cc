@@ -16,16 +16,12 @@ Line line_of(std::string text, Style style = Style::plain) {
   return {{{std::move(text), style, {}}}};
 }
 
-void add_stack(std::vector<Line>& lines, const stacks::Stack& stack,
-               std::optional<std::size_t> marked) {
-  for (std::string& line : stack_lines(stack, marked)) {
-    const bool is_marked = line.starts_with('>');
-    lines.push_back(line_of("  " + line, is_marked ? Style::heading : Style::plain));
-  }
+Line stack_line(std::string text) {
+  const bool is_marked = text.starts_with("  >");
+  return line_of(std::move(text), is_marked ? Style::heading : Style::plain);
 }
 
 std::vector<Line> loop_lines(const LoopNow& loop) {
-  const bool is_gil = !loop.loop.gil_holder.frames.empty();
   std::vector<Line> lines = {
       line_of(fmt::format("{} ({}), pid {}, thread {}", printable(loop.labels.process),
                           printable(loop.labels.runtime), loop.loop.pid, loop.loop.tid),
@@ -35,11 +31,7 @@ std::vector<Line> loop_lines(const LoopNow& loop) {
   if (!loop.now.is_busy()) return lines;
   if (loop.loop.stack.frames.empty())
     lines.push_back(line_of("its stack was not seen yet in this turn"));
-  add_stack(lines, loop.loop.stack, is_gil ? std::nullopt : loop.blamed.culprit);
-  if (is_gil) {
-    lines.push_back(line_of("the GIL is held at"));
-    add_stack(lines, loop.loop.gil_holder, loop.blamed.culprit);
-  }
+  for (std::string& line : where_lines(loop)) lines.push_back(stack_line(std::move(line)));
   if (!loop.advice.empty()) lines.push_back(line_of("advice: " + printable(loop.advice)));
   return lines;
 }
@@ -63,14 +55,12 @@ Seen newest_stall(const stalls::Snapshot& snapshot, const FunctionRow& row) {
 }
 
 void add_gain(std::vector<Line>& lines, const stalls::Snapshot& snapshot, const FunctionRow& row) {
-  for (const stalls::ServiceSnapshot& service : snapshot.services) {
-    if (service.labels != row.labels) continue;
-    for (const stalls::FunctionGain& gain : service.gain.functions) {
-      if (gain.function != row.function || gain.file != row.file) continue;
-      lines.push_back(line_of(
-          fmt::format("gain: without it the loops would be busy for {} of their time, not {}",
-                      percent_text(gain.utilization), percent_text(service.gain.utilization))));
-    }
+  const stalls::Gain& all = stalls::service_of(snapshot, row.labels).gain;
+  for (const stalls::FunctionGain& gain : all.functions) {
+    if (gain.function != row.function || gain.file != row.file) continue;
+    lines.push_back(
+        line_of(fmt::format("gain: without it the loops would be busy for {} of their time, not {}",
+                            percent_text(gain.utilization), percent_text(all.utilization))));
   }
 }
 
@@ -90,9 +80,11 @@ void add_stall(std::vector<Line>& lines, const Seen& seen) {
   const auto blamed = std::find_if(frames.begin(), frames.end(), [&](const stacks::Frame& frame) {
     return frame.function == seen.hold->function && frame.file == seen.hold->file;
   });
-  add_stack(
-      lines, seen.hold->stack,
-      blamed == frames.end() ? std::nullopt : std::optional<std::size_t>(blamed - frames.begin()));
+  const auto marked =
+      blamed == frames.end() ? std::nullopt : std::optional<std::size_t>(blamed - frames.begin());
+  for (const std::string& line : stack_lines(seen.hold->stack, marked)) {
+    lines.push_back(stack_line("  " + line));
+  }
 }
 
 std::vector<Line> function_lines(const stalls::Snapshot& snapshot, const FunctionRow& row) {

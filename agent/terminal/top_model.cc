@@ -2,8 +2,6 @@
 #include "terminal/top_model.h"
 
 #include <algorithm>
-#include <map>
-#include <tuple>
 #include <utility>
 
 #include "base/proportion.h"
@@ -14,12 +12,6 @@ namespace {
 using base::grown;
 
 constexpr uint64_t kWindowNs = 10'000'000'000;
-
-using FunctionKey = std::tuple<std::string, std::string, stalls::Cause>;
-
-FunctionKey key_of(const stalls::FunctionSeries& series) {
-  return {series.function, series.file, series.cause};
-}
 
 stalls::DurationHistogram since(const stalls::DurationHistogram& now,
                                 const stalls::DurationHistogram& before) {
@@ -32,13 +24,7 @@ stalls::DurationHistogram since(const stalls::DurationHistogram& now,
 }
 
 ServiceRow service_row(const stalls::ServiceSnapshot& now, const stalls::ServiceSnapshot& before) {
-  ServiceRow row;
-  row.labels = now.labels;
-  for (std::size_t i = 0; i < stalls::kCauseCount; ++i) {
-    row.busy_ns[i] = grown(now.busy_ns[i], before.busy_ns[i]);
-  }
-  row.life_ns = stalls::sum(row.busy_ns) + grown(now.idle_ns, before.idle_ns);
-  row.turns = grown(now.turns.count(), before.turns.count());
+  ServiceRow row{stalls::change_between(before, now), now.labels};
   row.stalls = grown(stalls::sum(now.stalls), stalls::sum(before.stalls));
   row.loops = now.loops.size();
   return row;
@@ -63,30 +49,17 @@ FunctionRow function_row(const ServiceRow& service, const stalls::FunctionSeries
   return row;
 }
 
-const stalls::ServiceSnapshot& find(const stalls::Snapshot& snapshot,
-                                    const loops::LoopLabels& labels) {
-  static const stalls::ServiceSnapshot kNone;
-  const auto found = std::find_if(snapshot.services.begin(), snapshot.services.end(),
-                                  [&](const auto& service) { return service.labels == labels; });
-  return found == snapshot.services.end() ? kNone : *found;
-}
-
 void add_functions(TopModel& model, const ServiceRow& row, const stalls::ServiceSnapshot& now,
                    const stalls::ServiceSnapshot& before) {
-  static const stalls::FunctionSeries kNone;
-  std::map<FunctionKey, const stalls::FunctionSeries*> series_before;
-  for (const auto& series : before.functions) series_before[key_of(series)] = &series;
-  for (const auto& series : now.functions) {
-    const auto found = series_before.find(key_of(series));
-    const stalls::FunctionSeries& was = found == series_before.end() ? kNone : *found->second;
+  const stalls::SeriesIndex series_before(before);
+  for (const stalls::FunctionSeries& series : now.functions) {
+    const stalls::FunctionSeries& was = series_before.same_as(series);
     if (series.busy_ns == was.busy_ns && series.holds == was.holds) continue;
     model.functions.push_back(function_row(row, series, was, model.window_ns));
   }
 }
 
 }  // namespace
-
-double ServiceRow::utilization() const { return base::share(stalls::sum(busy_ns), life_ns); }
 
 void TopWindow::keep(std::shared_ptr<const stalls::Snapshot> snapshot) {
   if (!kept_.empty() && kept_.back() == snapshot) return;
@@ -105,7 +78,7 @@ TopModel TopWindow::model(const exposition::Present& present) const {
   model.snapshot = kept_.back();
   model.window_ns = grown(model.snapshot->monotonic_ns, before.monotonic_ns);
   for (const stalls::ServiceSnapshot& service : model.snapshot->services) {
-    const stalls::ServiceSnapshot& was = find(before, service.labels);
+    const stalls::ServiceSnapshot& was = stalls::service_of(before, service.labels);
     model.services.push_back(service_row(service, was));
     add_functions(model, model.services.back(), service, was);
   }

@@ -10,20 +10,16 @@
 #include "loops/labels.h"
 #include "stalls/cause.h"
 #include "stalls/snapshot.h"
+#include "stalls/snapshot_change.h"
 #include "terminal/loop_now.h"
 
 namespace loopstall::terminal {
 
 /// What a service's loops did in the window.
-struct ServiceRow {
+struct ServiceRow : stalls::ServiceChange {
   loops::LoopLabels labels;
-  stalls::ByCause busy_ns{};
-  uint64_t life_ns = 0;  ///< busy and idle, of all its loops together
-  uint64_t turns = 0;
   uint64_t stalls = 0;
   std::size_t loops = 0;  ///< now
-
-  double utilization() const;
 };
 
 /// What one function did to them in the window, by one cause.

@@ -23,7 +23,7 @@ MAY_INCLUDE = {
     "exposition": ["stalls", "config", "base", "loops", "stacks"],
     "doctor": ["session", "probes", "loops", "stacks", "host", "base"],
     "terminal": ["exposition", "stalls", "loops", "stacks", "base"],
-    "check": ["stalls", "config", "base", "loops"],
+    "check": ["exposition", "stalls", "config", "base", "loops"],
     "cli": ["session", "exposition", "doctor", "terminal", "check", "config", "base"],
     "main.cc": ["cli"],
 }
@@ -31,6 +31,7 @@ MAY_INCLUDE = {
 # `exposition` sees loops and stacks only through these, which the snapshot is made of.
 ONLY_HEADERS = {
     ("exposition", "loops"): {"loops/labels.h"},
+    ("check", "exposition"): {"exposition/json_values.h"},
     ("check", "loops"): {"loops/labels.h"},
     ("exposition", "stacks"): {"stacks/frame.h"},
 }
