@@ -18,14 +18,14 @@ async function origins() {
     const author = typeof about.author === "string" ? about.author : about.author.name;
     return ` * ${name} ${about.version}, ${about.license}, ${author}`;
   }));
-  return ["/* SPDX-License-Identifier: Apache-2.0 */", "/*! loopstall's page. Made by web/build.mjs from web/src and, by npm:", ...lines,
+  return ["/* SPDX-License-Identifier: Apache-2.0 */", "/*! loopstall's pages. Made by web/build.mjs from web/src and, by npm:", ...lines,
     " */"].join("\n");
 }
 
 async function bundle() {
   const banner = await origins();
   const made = await build({
-    entryPoints: {page: path("src/main.js")},
+    entryPoints: {page: path("src/main.js"), profile: path("src/profile.js")},
     outdir: path("dist"),
     bundle: true,
     minify: true,

@@ -92,7 +92,8 @@ void declare_check(CLI::App& command, CheckWords& words) {
   command.add_option("-o,--output", words.output, "Write the report here")->type_name("PATH");
 }
 
-Result<CheckRequest> read_check(const CheckWords& words, config::Config config) {
+Result<CheckRequest> read_check(const CheckWords& words, const std::vector<std::string>& service,
+                                config::Config config) {
   CheckRequest request;
   auto criteria = read_criteria(words);
   if (!criteria) return tl::unexpected(criteria.error());
@@ -106,12 +107,12 @@ Result<CheckRequest> read_check(const CheckWords& words, config::Config config) 
     if (!duration) return tl::unexpected(duration.error());
     request.duration_ns = *duration;
   }
-  if (words.command.empty() == config.pids.empty()) {
+  if (service.empty() == config.pids.empty()) {
     return fail(ErrorKind::usage,
                 "loopstall check needs one of both, the pid of a service (-p PID) or its command "
                 "(-- COMMAND)");
   }
-  request.command = words.command;
+  request.command = service;
   request.load = words.load;
   request.baseline = words.baseline;
   request.allow = words.allow;

@@ -16,7 +16,6 @@ namespace loopstall::cli {
 
 /// The words of `loopstall check`, as they were given.
 struct CheckWords {
-  std::vector<std::string> command;  ///< what stands after --
   std::string load;
   std::string duration;
   std::string max_occupancy;
@@ -32,7 +31,9 @@ struct CheckWords {
 /// Declares them; both must outlive the parsing.
 void declare_check(CLI::App& command, CheckWords& words);
 
-/// One sentence (a usage error) about the first that is off.
-base::Result<CheckRequest> read_check(const CheckWords& words, config::Config config);
+/// One sentence (a usage error) about the first that is off. `service` is the command after --.
+base::Result<CheckRequest> read_check(const CheckWords& words,
+                                      const std::vector<std::string>& service,
+                                      config::Config config);
 
 }  // namespace loopstall::cli

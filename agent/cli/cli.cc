@@ -6,6 +6,7 @@
 #include "cli/command_line.h"
 #include "cli/doctor_command.h"
 #include "cli/dump_command.h"
+#include "cli/record_command.h"
 #include "cli/replay_command.h"
 #include "cli/top_command.h"
 #include "cli/version_command.h"
@@ -20,6 +21,7 @@ int run(int argc, char** argv) {
                                    .replay = run_replay,
                                    .dump = run_dump,
                                    .top = run_top,
+                                   .record = run_record,
                                    .check = run_check,
                                    .version = print_version},
                           config::process_environment);

@@ -13,6 +13,7 @@
 #include <string_view>
 
 #include "cli/check_words.h"
+#include "cli/record_words.h"
 #include "cli/unknown_word.h"
 #include "config/values.h"
 
@@ -46,6 +47,7 @@ struct Grammar {
   CLI::App* doctor = nullptr;
   CLI::App* top = nullptr;
   CLI::App* dump = nullptr;
+  CLI::App* record = nullptr;
   CLI::App* check = nullptr;
   CLI::App* replay = nullptr;
   CLI::App* version = nullptr;
@@ -55,11 +57,13 @@ struct Grammar {
   std::string top_order;
   std::string top_duration;
   DumpRequest dump_request;
+  RecordWords record_words;
   CheckWords check_words;
+  std::vector<std::string> service;  // the command after --
   bool version_flag = false;
 
-  std::array<CLI::App*, 8> all() {
-    return {agent, top, dump, check, doctor, replay, version, &app};
+  std::array<CLI::App*, 9> all() {
+    return {agent, top, record, dump, check, doctor, replay, version, &app};
   }
 };
 
@@ -90,6 +94,9 @@ void declare(Grammar& grammar) {
   grammar.app.add_flag("--version", grammar.version_flag, "Print the version and exit");
   grammar.agent = grammar.app.add_subcommand("agent", "Measure, and serve metrics until stopped");
   declare_top(grammar);
+  grammar.record = grammar.app.add_subcommand(
+      "record", "Write what held the loops for a while: a flame graph, or a profile");
+  declare_record(*grammar.record, grammar.record_words);
   declare_dump(grammar);
   grammar.check = grammar.app.add_subcommand(
       "check", "Judge a service by your team's rule; for CI: exit status 1 when it is broken");
@@ -135,11 +142,13 @@ struct MeasuringOptions {
   explicit MeasuringOptions(Grammar& grammar)
       : agent(*grammar.agent, config::Audience::agent),
         top(*grammar.top, config::Audience::everyone),
+        record(*grammar.record, config::Audience::everyone),
         dump(*grammar.dump, config::Audience::everyone),
         check(*grammar.check, config::Audience::everyone) {}
 
   config::Options agent;
   config::Options top;
+  config::Options record;
   config::Options dump;
   config::Options check;
 };
@@ -191,9 +200,19 @@ Result<int> run_check(Grammar& grammar, const config::Options& options, const Co
   auto config = read_config(options, environment);
   if (!config) return tl::unexpected(config.error());
   if (!*config) return 0;
-  auto request = read_check(grammar.check_words, std::move(**config));
+  auto request = read_check(grammar.check_words, grammar.service, std::move(**config));
   if (!request) return tl::unexpected(request.error());
   return commands.check(*request);
+}
+
+Result<void> run_record(Grammar& grammar, const config::Options& options, const Commands& commands,
+                        const config::Environment& environment) {
+  auto config = read_config(options, environment);
+  if (!config) return tl::unexpected(config.error());
+  if (!*config) return {};
+  auto request = read_record(grammar.record_words, grammar.service, std::move(**config));
+  if (!request) return tl::unexpected(request.error());
+  return commands.record(*request);
 }
 
 Result<int> succeeded(Result<void> done) {
@@ -209,6 +228,9 @@ Result<void> dispatch_others(Grammar& grammar, const MeasuringOptions& options,
   }
   if (grammar.doctor->parsed()) return commands.doctor(grammar.doctor_request);
   if (grammar.replay->parsed()) return commands.replay(grammar.replay_request);
+  if (grammar.record->parsed()) {
+    return run_record(grammar, options.record, commands, environment);
+  }
   if (grammar.dump->parsed()) {
     return measure(commands.dump, grammar.dump_request, options.dump, environment);
   }
@@ -228,8 +250,10 @@ Result<void> dispatch_others(Grammar& grammar, const MeasuringOptions& options,
 Result<int> dispatch(Grammar& grammar, const MeasuringOptions& options, const Commands& commands,
                      const config::Environment& environment) {
   if (auto words = check_words(grammar); !words) return tl::unexpected(words.error());
-  if (!grammar.check->parsed() && !grammar.check_words.command.empty()) {
-    return fail(ErrorKind::usage, "only loopstall check takes a command (-- COMMAND)");
+  const bool takes_command = grammar.check->parsed() || grammar.record->parsed();
+  if (!takes_command && !grammar.service.empty()) {
+    return fail(ErrorKind::usage,
+                "only loopstall check and loopstall record take a command (-- COMMAND)");
   }
   if (grammar.check->parsed()) return run_check(grammar, options.check, commands, environment);
   return succeeded(dispatch_others(grammar, options, commands, environment));
@@ -248,7 +272,7 @@ int parse_and_dispatch(int argc, const char* const* argv, const Commands& comman
   const char* const* const end = argv + argc;
   const char* const* const mark =
       std::find_if(argv, end, [](const char* word) { return std::string_view(word) == "--"; });
-  if (mark != end) grammar.check_words.command.assign(mark + 1, end);
+  if (mark != end) grammar.service.assign(mark + 1, end);
   try {
     grammar.app.parse(static_cast<int>(mark - argv), argv);
   } catch (const CLI::ParseError& error) {

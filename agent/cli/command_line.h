@@ -11,6 +11,7 @@
 #include "check/report.h"
 #include "config/config.h"
 #include "config/options.h"
+#include "profile/formats.h"
 #include "terminal/top_state.h"
 
 namespace loopstall::cli {
@@ -55,6 +56,15 @@ struct CheckRequest {
   std::string output;  ///< path; empty: standard output
 };
 
+/// What to record, and how to write it.
+struct RecordRequest {
+  config::Config config;
+  std::vector<std::string> command;  ///< of the service; empty: it runs already (config.pids)
+  uint64_t duration_ns = 60'000'000'000;
+  profile::Format format = profile::Format::html;
+  std::string output;  ///< path
+};
+
 /// What the words can ask for. Tests put their own here.
 struct Commands {
   std::function<base::Result<void>(const config::Config&)> agent;
@@ -62,6 +72,7 @@ struct Commands {
   std::function<base::Result<void>(const ReplayRequest&)> replay;
   std::function<base::Result<void>(const DumpRequest&)> dump;
   std::function<base::Result<void>(const TopRequest&)> top;
+  std::function<base::Result<void>(const RecordRequest&)> record;
   std::function<base::Result<int>(const CheckRequest&)> check;  ///< its exit status
   std::function<void()> version;
 };

@@ -33,6 +33,7 @@ struct Config {
   uint32_t max_loops = 2048;
   std::vector<uint32_t> pids;                      ///< processes to look at; empty: all
   bool with_children = false;                      ///< of those, their descendants too
+  bool keeps_stacks = false;                       ///< busy time by stack, for a profile
   std::vector<std::string> transparent_functions;  ///< qualified names that are never the culprit
   std::vector<std::string> application_packages;   ///< installed packages that count as application
   uint32_t functions_per_container = 20;

@@ -80,7 +80,7 @@ constexpr Option kOptions[] = {
      [](Config& c, std::string_view n, std::string_view t) {
        return store(duration_value(n, t, kMinBlock), c.min_block_ns);
      }},
-    {Audience::everyone, "--sample-rate", "HZ", "99", false,
+    {Audience::everyone, "-r,--sample-rate", "HZ", "99", false,
      "Stack samples per second of a loop's CPU time",
      [](Config& c, std::string_view n, std::string_view t) {
        return store(count_value(n, t, kSampleRate), c.sample_rate_hz);

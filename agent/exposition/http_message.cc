@@ -2,13 +2,14 @@
 #include "exposition/http_message.h"
 
 #include <strings.h>
-#include <zlib.h>
 
 #include <algorithm>
 #include <cctype>
 #include <cstdlib>
 #include <optional>
 #include <string_view>
+
+#include "base/gzip.h"
 
 namespace loopstall::exposition {
 namespace {
@@ -48,24 +49,6 @@ std::string parameter(std::string_view name, std::string_view parameters) {
 double weight(std::string_view parameters) {
   const std::string q = parameter("q", parameters);
   return q.empty() ? 1 : std::strtod(q.c_str(), nullptr);
-}
-
-std::optional<std::string> gzip(const std::string& plain) {
-  z_stream stream{};
-  constexpr int kGzipWindow = 15 + 16;  // 16 asks zlib for gzip's header instead of its own
-  if (deflateInit2(&stream, Z_BEST_SPEED, Z_DEFLATED, kGzipWindow, 8, Z_DEFAULT_STRATEGY) != Z_OK) {
-    return std::nullopt;
-  }
-  std::string packed(deflateBound(&stream, plain.size()), '\0');
-  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(plain.data()));
-  stream.avail_in = static_cast<uInt>(plain.size());
-  stream.next_out = reinterpret_cast<Bytef*>(packed.data());
-  stream.avail_out = static_cast<uInt>(packed.size());
-  const int result = deflate(&stream, Z_FINISH);
-  packed.resize(stream.total_out);
-  deflateEnd(&stream);
-  if (result != Z_STREAM_END) return std::nullopt;
-  return packed;
 }
 
 std::optional<unsigned char> hex_byte(std::string_view digits) {
@@ -127,7 +110,7 @@ bool accepts_gzip(const std::string& accept_encoding) {
 void compress(const Request& request, Response& response) {
   response.headers.emplace_back("Vary", "Accept-Encoding");
   if (response.body.size() < kCompressFromBytes || !accepts_gzip(request.accept_encoding)) return;
-  if (auto packed = gzip(response.body)) {
+  if (auto packed = base::gzip(response.body)) {
     response.body = std::move(*packed);
     response.headers.emplace_back("Content-Encoding", "gzip");
   }

@@ -5,7 +5,7 @@
 
 namespace loopstall::exposition {
 
-// Defined by the build, from the files of web/ (embed_page.cmake).
+// Defined by the build, from the files of web/ (cmake/embed_files.cmake).
 extern const std::string_view kPageHtml;
 extern const std::string_view kPageScript;
 extern const std::string_view kPageStyle;

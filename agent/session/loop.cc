@@ -87,10 +87,10 @@ void Loop::add_tick(const probes::EventOrigin& origin, const probes::Ticked& tic
   add(origin, std::move(sample));
 }
 
-SeenStackPtr Loop::seen_before(uint64_t turn_number, uint64_t since_ns) const {
-  const bool is_read = account_.birth_ns != 0;
-  const bool is_older = !is_read || since_ns <= account_.birth_ns;
-  return is_older && seen_turn_number_ == turn_number ? seen_in_turn_ : nullptr;
+void Loop::sight(SeenStackPtr seen, uint64_t at_ns) {
+  sighted_ = seen;
+  sighted_ns_ = at_ns;
+  see_in_turn(1, std::move(seen));
 }
 
 SeenStackPtr Loop::known_in_turn(uint64_t turn_number) const {

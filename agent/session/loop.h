@@ -83,10 +83,14 @@ class Loop {
   void see_gil_wait(uint64_t turn_number, SeenStackPtr waiter, SeenStackPtr holder);
   /// Where the GIL was held when it was last seen; null unless it waited for that.
   const SeenStackPtr& gil_holder() const { return gil_holder_; }
-  /// Where it was seen in a wait that began at `since_ns`, when that wait is older than the loop's
-  /// account: the kernel has no stack of it, but it was looked at. Null else: another wait's stack
-  /// would be a wrong name.
-  SeenStackPtr seen_before(uint64_t turn_number, uint64_t since_ns) const;
+  /// It was found at `at_ns` inside a turn, its account's first, and there.
+  void sight(SeenStackPtr seen, uint64_t at_ns);
+  /// Where it was seen in a wait that began at `since_ns`, when it was found in that: the kernel
+  /// has no stack of it, but it was looked at. Null else: another wait's stack would be a wrong
+  /// name.
+  SeenStackPtr sighted_in(uint64_t since_ns) const {
+    return since_ns <= sighted_ns_ ? sighted_ : nullptr;
+  }
   /// Where it left the CPU at `since_ns`; not for a wait on the GIL, which is another thread's.
   void see_open_span(uint64_t since_ns, SeenStackPtr seen);
   uint64_t open_span_since_ns() const { return open_span_since_ns_; }
@@ -126,6 +130,8 @@ class Loop {
   std::deque<FinishedTurn> finished_;
   SeenStackPtr holder_;
   GilSlice last_slice_;
+  SeenStackPtr sighted_;
+  uint64_t sighted_ns_ = 0;
   SeenStackPtr seen_in_turn_;
   SeenStackPtr known_before_;  // in the same turn, while the newest has no names yet
   SeenStackPtr gil_holder_;

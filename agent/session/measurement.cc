@@ -60,7 +60,7 @@ Measurement::Measurement(const config::Config& config, Outside& outside)
     : config_(config),
       outside_(outside),
       stacks_(outside),
-      services_(limits(config), config.max_function_series),
+      services_(limits(config), config.max_function_series, config.keeps_stacks),
       generations_(outside.slot_count(), 0),
       wall_offset_ns_(outside.wall_ns() - outside.monotonic_ns()),
       first_record_(outside.first_record()) {
@@ -489,7 +489,7 @@ void Measurement::seed(const std::vector<SightedLoop>& sighted) {
       outside_.prepare_slot_in_turn(loop->slot(), loop->generation(), sight.seen_ns, sight.cause);
       auto seen = std::make_shared<SeenStack>();
       seen->known = sight.stack;
-      loop->see_in_turn(1, std::move(seen));
+      loop->sight(std::move(seen), sight.seen_ns);
     }
     seeds.push_back({sight.pid, sight.tid, loop->slot(), loop->generation(), sight.home_fd,
                      !sight.in_home_wait, sight.cause, static_cast<uint32_t>(sight.kind),
@@ -532,8 +532,7 @@ void Measurement::on(const probes::EventOrigin& origin, const probes::BlockEnded
   const uint64_t now_ns = outside_.monotonic_ns();
   const SeenStackPtr holder = loop->take_holder();
   stacks::RawStack raw = block.stack;
-  const SeenStackPtr older =
-      raw.frames.empty() ? loop->seen_before(origin.turn_number, block.start_ns) : nullptr;
+  const SeenStackPtr older = raw.frames.empty() ? loop->sighted_in(block.start_ns) : nullptr;
   const SeenStackPtr waiter = older ? older : stacks_.intern(origin.pid, std::move(raw), now_ns);
   if (block.cause != stalls::Cause::gil) {
     loop->add_block(origin, probes::BlockEnded(block), waiter);
@@ -728,8 +727,7 @@ void Measurement::look_into_turns(uint64_t now_ns) {
     if (!span) continue;
     const bool is_gil = span->cause == stalls::Cause::gil;
     const bool is_bare = span->stack.frames.empty();
-    SeenStackPtr seen =
-        is_bare ? loop->seen_before(span->turn_number, span->since_ns) : SeenStackPtr();
+    SeenStackPtr seen = is_bare ? loop->sighted_in(span->since_ns) : SeenStackPtr();
     if (!seen) seen = stacks_.intern(loop->pid(), std::move(span->stack), now_ns);
     if (!is_bare) {
       loop->see_gil_wait(span->turn_number, seen, is_gil ? loop->gil_holder() : nullptr);
@@ -838,6 +836,12 @@ stalls::AgentHealth Measurement::health() const {
   health.series_folded = services_.series_folded();
   health.stall_records_suppressed = outside_.suppressed_records();
   return health;
+}
+
+std::vector<stalls::ServiceStackTimes> Measurement::stack_times() const {
+  std::vector<stalls::ServiceStackTimes> all;
+  for (const auto& [labels, service] : services_.all()) all.push_back(service->stack_times());
+  return all;
 }
 
 stalls::Snapshot Measurement::snapshot() const {

@@ -35,6 +35,8 @@ class Measurement {
   /// Reads all accounts and drops loops that are over. Call it a few times a second.
   void read_accounts();
   stalls::Snapshot snapshot() const;
+  /// Of every service; without any unless the configuration keeps stacks.
+  std::vector<stalls::ServiceStackTimes> stack_times() const;
   /// Whether a process or a wait waits to be judged: each millisecond until then is unmeasured.
   bool is_discovering() const { return inspections_ > 0 || !questions_.empty(); }
   /// Forgets processes whose end was lost with a full ring. Call it once a minute.

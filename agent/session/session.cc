@@ -148,6 +148,9 @@ void Session::stop() {
     thread_.request_stop();
     thread_.join();
   }
+  // So that snapshot and stack times are of one moment; what is recorded ends with its last step.
+  if (parts_ && !parts_->recorder) publish();
+  if (parts_) stack_times_ = parts_->measurement->stack_times();
   const std::lock_guard lock(mutex_);
   slots_ = nullptr;
   parts_.reset();

@@ -6,6 +6,7 @@
 #include <mutex>
 #include <optional>
 #include <thread>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/result.h"
@@ -14,6 +15,7 @@
 #include "session/budget.h"
 #include "stalls/history.h"
 #include "stalls/snapshot.h"
+#include "stalls/stack_time.h"
 
 namespace loopstall::session {
 
@@ -29,8 +31,11 @@ class Session : public stalls::SnapshotSource {
                                                       const base::Clock& clock);
   ~Session() override;
 
-  /// Detaches everything. Idempotent; the last snapshot stays.
+  /// Detaches everything. Idempotent; the last snapshot and the stack times stay.
   void stop();
+
+  /// After stop(): see Measurement::stack_times().
+  const std::vector<stalls::ServiceStackTimes>& stack_times() const { return stack_times_; }
 
   std::shared_ptr<const stalls::Snapshot> snapshot() const override;
   std::optional<stalls::TurnInProgress> turn_of(const stalls::LoopState& loop) const override;
@@ -47,6 +52,7 @@ class Session : public stalls::SnapshotSource {
   std::unique_ptr<Parts> parts_;  // used by thread_ while it runs
   Budget budget_;                 // likewise
   stalls::History history_;       // likewise
+  std::vector<stalls::ServiceStackTimes> stack_times_;
   std::shared_ptr<const stalls::History> shown_history_;
   mutable std::mutex mutex_;
   std::shared_ptr<const stalls::Snapshot> snapshot_;  // guarded by mutex_

@@ -17,7 +17,9 @@ constexpr std::size_t kMaxOwners = 1'000;
 // with the program would pile up for ever.
 constexpr uint64_t kMaxDebtNs = 10'000'000'000;
 
-BusyOwner nobody(std::string_view name) { return {std::string(name), "", std::string(name)}; }
+BusyOwner nobody(std::string_view name) {
+  return {std::string(name), "", std::string(name), nullptr};
+}
 
 BusyOwner unclaimed(Cause cause) {
   return nobody(cause_is_machines(cause) ? stacks::kMachine : stacks::kUnsampled);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "stalls/cause.h"
+#include "stalls/turn.h"
 
 namespace loopstall::stalls {
 
@@ -16,6 +17,7 @@ struct BusyOwner {
   std::string function;
   std::string file;
   std::string entry;
+  KnownStackPtr stack = nullptr;  ///< where it was seen; null unless stacks are kept
 
   auto operator<=>(const BusyOwner&) const = default;
 };

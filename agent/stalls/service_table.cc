@@ -15,6 +15,8 @@ constexpr uint64_t kUtilizationWindowNs = 60'000'000'000;
 constexpr uint64_t kGraceNs = 600'000'000'000;
 constexpr std::size_t kMaxUnused = 200;
 constexpr uint64_t kUtilizationStepNs = 1'000'000'000;
+// Of stacks that are kept: what lies beyond is the function's, without a stack.
+constexpr std::size_t kMaxStackTimes = 50'000;
 
 void add_growth(TimeByLength& total, const TimeByLength& now, const TimeByLength& before) {
   for (std::size_t i = 0; i < kBucketCount; ++i) total[i] += grown(now[i], before[i]);
@@ -34,14 +36,6 @@ uint64_t raise(uint64_t& shown, uint64_t now) {
   return by;
 }
 
-BusyOwner owner(const KnownStack& stack) {
-  const stacks::Attribution& blamed = stack.attribution;
-  // A reserved name is its own entry: ~framework has none.
-  return {
-      blamed.function, blamed.file,
-      blamed.entry.empty() && blamed.function.starts_with('~') ? blamed.function : blamed.entry};
-}
-
 }  // namespace
 
 ServiceSnapshot Service::snapshot() const {
@@ -52,6 +46,25 @@ ServiceSnapshot Service::snapshot() const {
   snapshot.deaths = functions_.deaths();
   for (const auto& [name, ns] : syscalls_) snapshot.syscalls.push_back({name, ns});
   return snapshot;
+}
+
+void Service::add_busy(const BusyShare& share, uint64_t now_ns) {
+  functions_.add_busy(share, now_ns);
+  if (!keeps_stacks_) return;
+  BusyOwner owner = share.owner;
+  if (stack_times_.size() >= kMaxStackTimes && !stack_times_.contains({owner, share.cause})) {
+    owner.stack = nullptr;
+  }
+  stack_times_[{owner, share.cause}] += share.ns;
+}
+
+ServiceStackTimes Service::stack_times() const {
+  ServiceStackTimes all{totals_.labels, {}};
+  for (const auto& [key, ns] : stack_times_) {
+    const auto& [owner, cause] = key;
+    all.times.push_back({owner.stack, owner.function, owner.file, cause, ns});
+  }
+  return all;
 }
 
 GainTotals Service::gain_totals() const {
@@ -65,7 +78,7 @@ GainTotals Service::gain_totals() const {
 
 Service& ServiceTable::service(const loops::LoopLabels& labels, uint64_t now_ns) {
   auto& slot = services_[labels];
-  if (!slot) slot = std::make_unique<Service>(labels, limits_, budget_, now_ns);
+  if (!slot) slot = std::make_unique<Service>(labels, limits_, budget_, now_ns, keeps_stacks_);
   return *slot;
 }
 
@@ -107,6 +120,14 @@ uint64_t UtilizationWindow::life_ns() const {
 
 double UtilizationWindow::ratio() const { return base::share(busy_ns(), life_ns()); }
 
+BusyOwner LoopLedger::owner(const KnownStackPtr& stack) const {
+  const stacks::Attribution& blamed = stack->attribution;
+  // A reserved name is its own entry: ~framework has none.
+  const bool is_own_entry = blamed.entry.empty() && blamed.function.starts_with('~');
+  return {blamed.function, blamed.file, is_own_entry ? blamed.function : blamed.entry,
+          service_.keeps_stacks() ? stack : nullptr};
+}
+
 void LoopLedger::claim_block(const BlockSample& block) {
   uint64_t blocked = block.blocked_ns;
   if (block.weight_ns != 0 && block.length_ns() != 0) {
@@ -116,16 +137,16 @@ void LoopLedger::claim_block(const BlockSample& block) {
     blocked -= std::min(blocked, open_claimed_ns_);
     open_start_ns_ = open_claimed_ns_ = 0;
   }
-  busy_.claim(owner(*block.stack), block.cause, blocked);
+  busy_.claim(owner(block.stack), block.cause, blocked);
 }
 
 void LoopLedger::claim_tick(const TickSample& tick, uint64_t period_ns) {
-  busy_.claim(owner(*tick.stack), tick.cause, period_ns);
+  busy_.claim(owner(tick.stack), tick.cause, period_ns);
 }
 
 /// What is open for longer than from one reading to the next is claimed while it lasts; shorter
 /// spans have sent their blocks by now.
-void LoopLedger::claim_open_span(const KnownStack& seen) {
+void LoopLedger::claim_open_span(const KnownStackPtr& seen) {
   const uint64_t open_ns = open_span_ns(last_.account, last_.time_ns);
   if (open_start_ns_ != last_.account.accounted_ns) {
     open_start_ns_ = last_.account.accounted_ns;
@@ -139,7 +160,7 @@ void LoopLedger::update(const LoopAccount& account, uint64_t now_ns, const Known
   if (last_.time_ns != 0) {
     const bool still_open = has_open_span(last_.account) && has_open_span(account) &&
                             account.accounted_ns == last_.account.accounted_ns;
-    if (still_open && seen != nullptr) claim_open_span(*seen);
+    if (still_open && seen != nullptr) claim_open_span(seen);
     count();
   }
   last_ = {account, std::max(now_ns, account.accounted_ns)};
@@ -194,7 +215,7 @@ void LoopLedger::count() {
   }
   uint64_t collecting_ns = 0;
   for (const BusyShare& share : busy_.settle(exact)) {
-    service_.functions().add_busy(share, last_.time_ns);
+    service_.add_busy(share, last_.time_ns);
     if (share.cause == Cause::gc) collecting_ns += share.ns;
   }
   // In the kernel's account it is cpu.

@@ -15,6 +15,7 @@
 #include "stalls/function_table.h"
 #include "stalls/loop_account.h"
 #include "stalls/snapshot.h"
+#include "stalls/stack_time.h"
 #include "stalls/turn.h"
 
 namespace loopstall::stalls {
@@ -23,8 +24,9 @@ namespace loopstall::stalls {
 /// totals outlive loops and never decrease.
 class Service {
  public:
-  Service(loops::LoopLabels labels, FunctionLimits limits, SeriesBudget& budget, uint64_t now_ns)
-      : functions_(limits, budget) {
+  Service(loops::LoopLabels labels, FunctionLimits limits, SeriesBudget& budget, uint64_t now_ns,
+          bool keeps_stacks = false)
+      : keeps_stacks_(keeps_stacks), functions_(limits, budget) {
     totals_.labels = std::move(labels);
     totals_.created_ns = now_ns;
   }
@@ -32,6 +34,10 @@ class Service {
   FunctionTable& functions() { return functions_; }
   ServiceSnapshot& totals() { return totals_; }
   void add_syscall(std::string_view name, uint64_t ns) { syscalls_[std::string(name)] += ns; }
+  /// Busy time, settled: for its function, and for its stack if it has one.
+  void add_busy(const BusyShare& share, uint64_t now_ns);
+  /// By stack, since it is known; all zero unless claims bring their stacks.
+  ServiceStackTimes stack_times() const;
 
   /// Totals and function series; the caller adds the live loops.
   ServiceSnapshot snapshot() const;
@@ -41,24 +47,29 @@ class Service {
     if (gains_.is_due(now_ns)) gains_.keep(now_ns, gain_totals());
   }
 
+  bool keeps_stacks() const { return keeps_stacks_; }
+
   void mark_used(uint64_t now_ns) { used_ns_ = now_ns; }
   uint64_t used_ns() const { return used_ns_; }
 
  private:
   GainTotals gain_totals() const;
 
+  const bool keeps_stacks_;
   uint64_t used_ns_ = 0;  // when it last had a loop
   ServiceSnapshot totals_;
   FunctionTable functions_;
   std::map<std::string, uint64_t> syscalls_;
+  std::map<std::pair<BusyOwner, Cause>, uint64_t> stack_times_;
   GainWindow gains_;
 };
 
 /// All services of the node, by label set. References stay valid until expire().
 class ServiceTable {
  public:
-  ServiceTable(FunctionLimits limits, std::size_t max_function_series)
-      : limits_(limits), max_series_(max_function_series) {
+  /// `keeps_stacks`: each service knows its busy time by stack.
+  ServiceTable(FunctionLimits limits, std::size_t max_function_series, bool keeps_stacks = false)
+      : limits_(limits), max_series_(max_function_series), keeps_stacks_(keeps_stacks) {
     budget_.left = max_function_series;
   }
 
@@ -75,6 +86,7 @@ class ServiceTable {
  private:
   FunctionLimits limits_;
   const std::size_t max_series_;
+  const bool keeps_stacks_;
   SeriesBudget budget_;
   std::map<loops::LoopLabels, std::unique_ptr<Service>> services_;
 };
@@ -121,7 +133,8 @@ class LoopLedger {
 
   void count();
   std::array<uint64_t, kCauseCount + 1> take_growth(const LoopAccount& live);
-  void claim_open_span(const KnownStack& seen);
+  void claim_open_span(const KnownStackPtr& seen);
+  BusyOwner owner(const KnownStackPtr& stack) const;
 
   Service& service_;
   Reading last_;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The stacks of all stalls, merged: which way led to what held.
+// Stacks, merged: which way led to what held.
 import {flamegraph} from "d3-flame-graph";
 import "d3-flame-graph/dist/d3-flamegraph.css";
 import {select} from "d3-selection";
@@ -17,9 +17,8 @@ function tamed(node) {
 const label = ({data}) =>
   data.name + (data.file ? "  " + data.file : "") + "  " + seconds(data.value / 1e6);
 
-function fill({data, highlight}) {
-  return color(highlight ? "flame-found" : data.origin === "application" ? "flame-own" : "flame-library");
-}
+/** By whose code it is. */
+export const byOrigin = ({origin}) => color(origin === "application" ? "flame-own" : "flame-library");
 
 export class FlameGraph {
   #box = document.getElementById("flame");
@@ -28,22 +27,30 @@ export class FlameGraph {
   #chart = null;
   #tree = null; // as it was fetched
   #isZoomed = false;
-  #stalls = 0;
+  #fill;
+  #describe;
+  #empty;
 
-  constructor() {
+  /** `fill` gives a node's colour, `describe` what is said when nothing is pointed at, `empty` what instead of a graph. */
+  constructor({fill, describe, empty}) {
+    this.#fill = fill;
+    this.#describe = describe;
+    this.#empty = empty;
     document.getElementById("flame-search").addEventListener("submit", (event) => event.preventDefault());
     document.getElementById("flame-reset").addEventListener("click", () => this.#reset());
     this.#term.addEventListener("input", () => this.#search());
     new ResizeObserver(() => this.#redraw()).observe(this.#box);
   }
 
-  /** Takes an answer of /api/v1/flame; what somebody has zoomed into stays as it is. */
-  show(answer) {
-    if (this.#isZoomed || JSON.stringify(answer.tree) === JSON.stringify(this.#tree)) return;
-    this.#tree = answer.tree;
-    this.#stalls = answer.stalls;
+  /** Weights are in microseconds; what somebody has zoomed into stays as it is. */
+  show(tree) {
+    if (this.#isZoomed || JSON.stringify(tree) === JSON.stringify(this.#tree)) return;
+    this.#tree = tree;
     this.#draw();
   }
+
+  /** What is shown next is shown whole. */
+  unzoom() { this.#isZoomed = false; }
 
   /** The colours have changed. */
   repaint() { this.#draw(); }
@@ -51,14 +58,14 @@ export class FlameGraph {
   #draw() {
     this.#chart = null;
     if (!this.#tree || this.#tree.value === 0) {
-      this.#box.replaceChildren("No stall so far.");
+      this.#box.replaceChildren(this.#empty);
       this.#note.textContent = "";
       return;
     }
     this.#box.replaceChildren();
     this.#chart = flamegraph().width(this.#box.clientWidth).cellHeight(ROW).minFrameSize(1).sort(true)
       .transitionDuration(matchMedia("(prefers-reduced-motion: reduce)").matches ? 0 : 200)
-      .setLabelHandler(label).setColorMapper(fill).setDetailsHandler((text) => this.#say(text))
+      .setLabelHandler(label).setColorMapper(({data, highlight}) => highlight ? color("flame-found") : this.#fill(data)).setDetailsHandler((text) => this.#say(text))
       .onClick((node) => { this.#isZoomed = !whole(node); })
       .setSearchMatch((node, term) => this.#matches(node, term))
       .setSearchHandler((found, part, total) =>
@@ -74,7 +81,7 @@ export class FlameGraph {
     if (svg && Math.abs(svg.clientWidth - this.#box.clientWidth) > 1) this.#draw();
   }
 
-  #say(text) { this.#note.textContent = text ?? "of the last " + plural(this.#stalls, "stall"); }
+  #say(text) { this.#note.textContent = text ?? this.#describe(); }
 
   #matches({data}, term) {
     const wanted = term.toLowerCase();

@@ -5,7 +5,7 @@ import {CausesChart, TurnsChart} from "./charts.js";
 import {renderCulprits} from "./culprits.js";
 import {replace} from "./elements.js";
 import {accepts, acceptsCause, offerServices, query, startFilter} from "./filter.js";
-import {FlameGraph} from "./flame.js";
+import {byOrigin, FlameGraph} from "./flame.js";
 import {alarm, heldLoops} from "./held_now.js";
 import {Hour} from "./hour.js";
 import {renderLoops} from "./loops.js";
@@ -19,7 +19,16 @@ const HISTORY_MS = 10000;
 const STALLS_SHOWN = 20;
 
 const hour = new Hour();
-const charts = {causes: new CausesChart(), turns: new TurnsChart(), flame: new FlameGraph()};
+let flameStalls = 0; // that the flame graph shows
+const charts = {
+  causes: new CausesChart(),
+  turns: new TurnsChart(),
+  flame: new FlameGraph({
+    fill: byOrigin,
+    describe: () => "of the last " + plural(flameStalls, "stall"),
+    empty: "No stall so far.",
+  }),
+};
 let latest = null; // what was last fetched
 let historyAsked = 0;
 let isPaused = false;
@@ -68,7 +77,8 @@ async function refreshHistory() {
     [fetchJson("/api/v1/history?since=" + hour.since), fetchJson("/api/v1/flame" + query())]);
   hour.add(past);
   renderHistory();
-  charts.flame.show(flame);
+  flameStalls = flame.stalls;
+  charts.flame.show(flame.tree);
 }
 
 async function refresh() {

@@ -24,6 +24,7 @@ struct Outcome {
   std::optional<ReplayRequest> replay;  ///< what the replay command was given
   std::optional<DumpRequest> dump;      ///< what the dump command was given
   std::optional<TopRequest> top;        ///< what the top command was given
+  std::optional<RecordRequest> record;  ///< what the record command was given
   std::optional<CheckRequest> check;    ///< what the check command was given
   int versions = 0;                     ///< how often the version was printed
 };
@@ -53,6 +54,11 @@ Outcome run_with(std::vector<const char*> words, const base::Result<void>& agent
                           .top =
                               [&](const TopRequest& request) {
                                 outcome.top = request;
+                                return base::Result<void>();
+                              },
+                          .record =
+                              [&](const RecordRequest& request) {
+                                outcome.record = request;
                                 return base::Result<void>();
                               },
                           .check =
@@ -181,7 +187,8 @@ TEST(CommandLine, CheckGetsItsRuleAndItsCommand) {
   EXPECT_EQ(request.output, "out.xml");
   EXPECT_EQ(request.baseline, "b.json");
   EXPECT_EQ(request.allow, "a.yaml");
-  expect_usage({"top", "--", "uvicorn"}, "only loopstall check takes a command (-- COMMAND)");
+  expect_usage({"top", "--", "uvicorn"},
+               "only loopstall check and loopstall record take a command (-- COMMAND)");
   EXPECT_EQ(run_with({"check", "-p", "7"}).check->config.pids, std::vector<uint32_t>{7});
 }
 
@@ -200,6 +207,35 @@ TEST(CommandLine, CheckRefusesWhatItCannotJudgeBy) {
   EXPECT_THAT(run_with({"check", "-p", "7", "--", "uvicorn"}).err, HasSubstr("one of both"));
   EXPECT_THAT(run_with({"check", "--max-hodl", "5ms", "--", "uvicorn"}).err,
               HasSubstr("did you mean --max-hold?"));
+}
+
+TEST(CommandLine, RecordGetsItsServiceAndItsFormat) {
+  const Outcome outcome = run_with({"record", "-d", "5s", "-r", "499", "-o", "x.json",
+                                    "--subprocesses", "--", "uvicorn", "-o", "y"});
+  ASSERT_TRUE(outcome.record) << outcome.err;
+  EXPECT_EQ(outcome.record->command, (std::vector<std::string>{"uvicorn", "-o", "y"}));
+  EXPECT_EQ(outcome.record->duration_ns, 5'000'000'000u);
+  EXPECT_EQ(outcome.record->format, profile::Format::speedscope);
+  EXPECT_EQ(outcome.record->output, "x.json");
+  EXPECT_EQ(outcome.record->config.sample_rate_hz, 499u);
+  EXPECT_TRUE(outcome.record->config.with_children);
+  const Outcome other = run_with({"record", "-p", "7", "-o", "x.json", "-f", "html"});
+  ASSERT_TRUE(other.record) << other.err;
+  EXPECT_EQ(other.record->format, profile::Format::html) << "what is said wins over the ending";
+  EXPECT_FALSE(other.record->config.with_children);
+}
+
+TEST(CommandLine, RecordRefusesWhatItCannotWrite) {
+  expect_usage({"record", "-p", "7"},
+               "loopstall record needs a file to write, such as -o profile.html");
+  expect_usage({"record", "-p", "7", "-o", "x", "-f", "svg"},
+               "--format must be html, speedscope, pprof, collapsed or lsr, not \"svg\"");
+  EXPECT_THAT(run_with({"record", "-p", "7", "-o", "x"}).err, HasSubstr("say it with --format"));
+  EXPECT_THAT(run_with({"record", "-o", "x.html"}).err, HasSubstr("-p PID"));
+  EXPECT_THAT(run_with({"record", "-p", "7", "-o", "x.html", "--", "y"}).err,
+              HasSubstr("one of both"));
+  EXPECT_THAT(run_with({"record", "-p", "7", "--subproceses"}).err,
+              HasSubstr("did you mean --subprocesses?"));
 }
 
 TEST(CommandLine, VersionAsCommandAndAsFlag) {

@@ -214,16 +214,14 @@ TEST_F(LoopTest, AWaitForTheGilHasAHolderUntilTheNextSample) {
   EXPECT_EQ(loop_.gil_holder(), nullptr);
 }
 
-TEST_F(LoopTest, AWaitOlderThanTheAccountIsWhereItWasLookedAt) {
+TEST_F(LoopTest, TheWaitThatItWasFoundInIsWhereItWasFound) {
   const SeenStackPtr seen = named("wait");
-  loop_.see_in_turn(6, seen);
-  EXPECT_EQ(loop_.seen_before(6, 3 * kSecond), seen) << "its account was not read yet";
-  stalls::LoopAccount account;
-  account.birth_ns = kSecond;
-  loop_.update(account, 2 * kSecond);
-  EXPECT_EQ(loop_.seen_before(6, kSecond), seen);
-  EXPECT_EQ(loop_.seen_before(6, kSecond + 1), nullptr) << "a later wait, of another stack";
-  EXPECT_EQ(loop_.seen_before(7, kSecond), nullptr) << "another turn";
+  EXPECT_EQ(loop_.sighted_in(kSecond), nullptr) << "it was not found in a turn";
+  loop_.sight(seen, kSecond);
+  EXPECT_EQ(loop_.known_in_turn(1), seen);
+  loop_.add_tick(at(2), {}, named("compute"));  // of a later time, and it may come first
+  EXPECT_EQ(loop_.sighted_in(kSecond), seen) << "whatever the kernel calls that turn";
+  EXPECT_EQ(loop_.sighted_in(kSecond + 1), nullptr) << "a later wait, of another stack";
 }
 
 TEST_F(LoopTest, TheHolderIsForTheNextBlockOnly) {

@@ -144,6 +144,35 @@ TEST_F(ServiceTableTest, WhatALoopGrewByIsAddedOnce) {
   EXPECT_EQ(snapshot.syscalls[0].blocked_ns, 8u);
 }
 
+TEST_F(ServiceTableTest, StacksAreKeptWhereThatIsAskedAndAddUp) {
+  for (const bool keeps_stacks : {true, false}) {
+    ServiceTable table{FunctionLimits{}, 5'000, keeps_stacks};
+    Service& service = table.service(labels("a"), kMadeNs);
+    LoopLedger ledger(service);
+    FakeLoop loop;
+    read(loop, ledger);
+    const KnownStackPtr one = stack_of("ask"), other = stack_of("ask");
+    for (const KnownStackPtr& stack : {one, other, one}) {
+      loop.leave_cpu(Cause::network);
+      loop.pass(3 * kMs);
+      ledger.claim_block(loop.end_span(Cause::network, 3 * kMs, stack));
+      loop.busy(Cause::cpu, kMs);
+    }
+    settle(loop, ledger);
+    uint64_t total_ns = 0, of_one_ns = 0;
+    for (const StackTime& time : service.stack_times().times) {
+      total_ns += time.ns;
+      if (time.stack == one && time.cause == Cause::network) of_one_ns += time.ns;
+    }
+    EXPECT_EQ(total_ns, keeps_stacks ? sum(service.snapshot().busy_ns) : 0);
+    EXPECT_EQ(of_one_ns, keeps_stacks ? 6 * kMs : 0);
+    EXPECT_EQ(of_function(service.snapshot(), "~other", Cause::network) +
+                  of_function(service.snapshot(), "ask", Cause::network),
+              9 * kMs)
+        << "functions are the same";
+  }
+}
+
 TEST_F(ServiceTableTest, TheCollectorsTimeIsTakenOutOfCpuAndNothingFalls) {
   Service& service = table_.service(labels("a"), kMadeNs);
   LoopLedger ledger(service);

@@ -24,7 +24,8 @@ MAY_INCLUDE = {
     "doctor": ["session", "probes", "loops", "stacks", "host", "base"],
     "terminal": ["exposition", "stalls", "loops", "stacks", "base"],
     "check": ["exposition", "stalls", "config", "base", "loops"],
-    "cli": ["session", "exposition", "doctor", "terminal", "check", "config", "base"],
+    "profile": ["exposition", "stalls", "loops", "stacks", "base"],
+    "cli": ["session", "profile", "exposition", "doctor", "terminal", "check", "config", "base"],
     "main.cc": ["cli"],
 }
 
@@ -33,6 +34,9 @@ ONLY_HEADERS = {
     ("exposition", "loops"): {"loops/labels.h"},
     ("check", "exposition"): {"exposition/json_values.h"},
     ("check", "loops"): {"loops/labels.h"},
+    ("profile", "exposition"): {"exposition/json_values.h"},
+    ("profile", "loops"): {"loops/labels.h"},
+    ("profile", "stacks"): {"stacks/frame.h"},
     ("exposition", "stacks"): {"stacks/frame.h"},
 }
 
@@ -43,6 +47,7 @@ LIBRARY_HOMES = [
     (re.compile(r"^(n?curses|term)\.h$"), {"terminal"}),
     (re.compile(r"^CLI/.*$"), {"config", "cli"}),
     (re.compile(r"^yaml-cpp/.*$"), {"config"}),
+    (re.compile(r"^protozero/.*$"), {"profile"}),
     (re.compile(r"^spdlog/.*$"), {"base"}),
     (re.compile(r"^(libelf|gelf|elfutils/.*)\.h$"), {"host"}),
 ]
