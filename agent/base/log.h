@@ -12,13 +12,22 @@ namespace loopstall::base {
 
 enum class LogLevel : uint8_t { debug, info, warning, error };
 
+enum class LogFormat : uint8_t {
+  logfmt,  ///< ts=… level=info msg="…"
+  json,    ///< {"ts":"…","level":"info","msg":"…"}
+};
+
 /// Messages below `level` are dropped; the default is info. Thread-safe.
 void set_log_level(LogLevel level);
 
+/// The default is logfmt. Thread-safe.
+void set_log_format(LogFormat format);
+
 bool log_is_on(LogLevel level);
 
-/// Writes one logfmt line to standard error: `ts=… level=info msg="…"`. Thread-safe. The message
-/// may hold a target's own words: what could break the line or the terminal is escaped.
+/// Writes one line to standard error. Thread-safe. The message may hold a target's own words: what
+/// could break the line or the terminal is escaped. Above the rate of LogLimit it is left out, and
+/// the next line is preceded by one that says how many were; while debug is on, nothing is.
 void write_log(LogLevel level, std::string_view message);
 
 /// `text` in double quotes, with quotes, backslashes and control characters escaped.

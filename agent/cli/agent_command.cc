@@ -46,6 +46,7 @@ void raise_descriptor_limit() {
 
 base::Result<void> run_agent(const config::Config& config) {
   base::set_log_level(config.log_level);
+  base::set_log_format(config.log_format);
   // A reader of the stall log or of a response may go away; the write's error says so.
   std::signal(SIGPIPE, SIG_IGN);
   raise_descriptor_limit();

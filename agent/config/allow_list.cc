@@ -4,6 +4,9 @@
 #include <yaml-cpp/yaml.h>
 
 #include <regex>
+#include <utility>
+
+#include "config/yaml_entries.h"
 
 namespace loopstall::config {
 namespace {
@@ -12,8 +15,6 @@ using base::ErrorKind;
 using base::fail;
 using base::Result;
 
-int line_of(const YAML::Node& node) { return node.Mark().line + 1; }
-
 /// Whether it is a day of the calendar, as months go.
 bool is_day(const std::string& text) {
   static const std::regex kForm(R"(\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01]))");
@@ -21,62 +22,48 @@ bool is_day(const std::string& text) {
 }
 
 Result<void> put(const std::string& key, const YAML::Node& value, Allowance& allowance) {
-  if (!value.IsScalar())
-    return fail(ErrorKind::usage, "line {}: {} needs a text", line_of(value), key);
+  auto text = scalar(key, value);
+  if (!text) return tl::unexpected(text.error());
   if (key == "function") {
-    allowance.function = value.Scalar();
+    allowance.function = std::move(*text);
   } else if (key == "file") {
-    allowance.file = value.Scalar();
+    allowance.file = std::move(*text);
   } else if (key == "reason") {
-    allowance.reason = value.Scalar();
+    allowance.reason = std::move(*text);
   } else if (key == "expires") {
-    allowance.expires = value.Scalar();
+    allowance.expires = std::move(*text);
   } else {
-    return fail(ErrorKind::usage,
-                "line {}: there is no key {}; it has function, file, reason and expires",
-                line_of(value), key);
+    return fail(ErrorKind::usage, "there is no key {}; it has function, file, reason and expires",
+                key);
   }
   return {};
 }
 
-Result<Allowance> read_allowance(const YAML::Node& node) {
-  if (!node.IsMap()) {
-    return fail(ErrorKind::usage, "line {}: an entry has function, reason and expires",
-                line_of(node));
-  }
-  Allowance allowance;
-  for (const auto& member : node) {
-    if (auto done = put(member.first.Scalar(), member.second, allowance); !done) {
-      return tl::unexpected(done.error());
-    }
-  }
+Result<void> check(const Allowance& allowance) {
   if (allowance.function.empty() || allowance.reason.empty()) {
-    return fail(ErrorKind::usage, "line {}: an entry needs a function and a reason", line_of(node));
+    return fail(ErrorKind::usage, "an entry needs a function and a reason");
   }
   if (!is_day(allowance.expires)) {
-    return fail(ErrorKind::usage,
-                "line {}: an entry needs the last day that it holds, expires: YYYY-MM-DD",
-                line_of(node));
+    return fail(ErrorKind::usage, "an entry needs the last day that it holds, expires: YYYY-MM-DD");
   }
-  return allowance;
+  return {};
 }
 
 }  // namespace
 
 Result<std::vector<Allowance>> read_allow_list(const std::string& text) {
   std::vector<Allowance> allowed;
-  try {
-    const YAML::Node root = YAML::Load(text);
-    const bool has_list =
-        root.IsMap() && root.size() == 1 && root["allow"] && root["allow"].IsSequence();
-    if (!has_list) return fail(ErrorKind::usage, "it needs one key, allow, with a list");
-    for (const YAML::Node& node : root["allow"]) {
-      auto allowance = read_allowance(node);
-      if (!allowance) return tl::unexpected(allowance.error());
-      allowed.push_back(std::move(*allowance));
-    }
-  } catch (const YAML::Exception& error) {
-    return fail(ErrorKind::usage, "line {}: {}", error.mark.line + 1, error.msg);
+  Allowance allowance;
+  const auto take = [&](const std::string& key, const YAML::Node& value) {
+    return put(key, value, allowance);
+  };
+  const auto end = [&](int) {
+    auto checked = check(allowance);
+    if (checked) allowed.push_back(std::exchange(allowance, {}));
+    return checked;
+  };
+  if (auto read = read_entries(text, "allow", take, end); !read) {
+    return tl::unexpected(read.error());
   }
   return allowed;
 }

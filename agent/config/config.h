@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/log.h"
+#include "config/advice_file.h"
 
 namespace loopstall::config {
 
@@ -36,11 +37,13 @@ struct Config {
   bool keeps_stacks = false;                       ///< busy time by stack, for a profile
   std::vector<std::string> transparent_functions;  ///< qualified names that are never the culprit
   std::vector<std::string> application_packages;   ///< installed packages that count as application
+  std::vector<AdviceEntry> advice;                 ///< the team's own, before ours
   uint32_t functions_per_container = 20;
   uint32_t max_function_series = 5000;
   double budget = 0.01;            ///< cores that the agent may use, however much it observes
   double budget_per_core = 0.005;  ///< and more for each core on which loops are observed
   base::LogLevel log_level = base::LogLevel::info;
+  base::LogFormat log_format = base::LogFormat::logfmt;
 };
 
 }  // namespace loopstall::config

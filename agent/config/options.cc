@@ -4,13 +4,11 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cctype>
-#include <cerrno>
 #include <cstdlib>
-#include <cstring>
-#include <fstream>
 #include <string_view>
 
 #include "config/config_file.h"
+#include "config/text_file.h"
 #include "config/values.h"
 
 namespace loopstall::config {
@@ -28,7 +26,6 @@ constexpr CountBounds kPid = {1, 4'194'304};  // PID_MAX_LIMIT, include/linux/th
 constexpr CountBounds kFunctionsPerContainer = {1, 1000};
 constexpr CountBounds kMaxFunctionSeries = {1, 100'000};
 constexpr const char* kFileVariable = "LOOPSTALL_CONFIG";
-constexpr std::size_t kMaxFileBytes = 1'000'000;
 
 /// Puts one value into the configuration. `name` is what the user calls it.
 using Apply = Result<void> (*)(Config& config, std::string_view name, std::string_view text);
@@ -46,6 +43,14 @@ Result<void> append(Result<Value> value, std::vector<Value>& field) {
   if (!value) return tl::unexpected(value.error());
   field.push_back(std::move(*value));
   return {};
+}
+
+Result<std::vector<AdviceEntry>> advice_value(std::string_view name, std::string_view path) {
+  const auto text = text_file(name, std::string(path));
+  if (!text) return tl::unexpected(text.error());
+  auto entries = read_advice_file(*text);
+  if (!entries) return fail(ErrorKind::usage, "{}: {}: {}", name, path, entries.error().message);
+  return entries;
 }
 
 struct Option {
@@ -127,6 +132,11 @@ constexpr Option kOptions[] = {
      [](Config& c, std::string_view n, std::string_view t) {
        return append(name_value(n, t), c.application_packages);
      }},
+    {Audience::everyone, "--advice", "PATH", nullptr, false,
+     "A YAML file of your team's own advice, which comes before loopstall's",
+     [](Config& c, std::string_view n, std::string_view t) {
+       return store(advice_value(n, t), c.advice);
+     }},
     {Audience::agent, "--functions-per-container", "COUNT", "20", false,
      "Functions with series of their own, per container",
      [](Config& c, std::string_view n, std::string_view t) {
@@ -150,6 +160,10 @@ constexpr Option kOptions[] = {
     {Audience::agent, "--log-level", "LEVEL", "info", false, "debug, info, warning or error",
      [](Config& c, std::string_view n, std::string_view t) {
        return store(log_level_value(n, t), c.log_level);
+     }},
+    {Audience::agent, "--log-format", "FORMAT", "logfmt", false, "logfmt or json, one line each",
+     [](Config& c, std::string_view n, std::string_view t) {
+       return store(log_format_value(n, t), c.log_format);
      }},
 };
 
@@ -208,20 +222,11 @@ Result<File> values_of_file(const std::string& given, const Environment& environ
     file.path = path;
   }
   if (file.path.empty()) return file;
-  std::ifstream stream(file.path, std::ios::binary);
-  std::string text(kMaxFileBytes + 1, '\0');
-  stream.read(text.data(), static_cast<std::streamsize>(text.size()));
-  if (!stream.is_open() || stream.bad()) {
-    return fail(ErrorKind::usage, "--config cannot read {}: {}", file.path, std::strerror(errno));
-  }
-  text.resize(static_cast<std::size_t>(stream.gcount()));
-  if (text.size() > kMaxFileBytes) {
-    return fail(ErrorKind::usage, "--config: {} is no configuration, it has more than 1 MB",
-                file.path);
-  }
+  const auto text = text_file("--config", file.path);
+  if (!text) return tl::unexpected(text.error());
   std::vector<FileKey> keys;
   for (const Option& option : kOptions) keys.push_back({key_of(option), option.repeated});
-  auto values = read_config_file(text, keys);
+  auto values = read_config_file(*text, keys);
   if (!values) return fail(ErrorKind::usage, "{}: {}", file.path, values.error().message);
   file.values = std::move(*values);
   return file;

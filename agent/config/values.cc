@@ -56,6 +56,9 @@ constexpr std::array<Choice<base::LogLevel>, 4> kLogLevels = {{{"debug", base::L
                                                                {"warning", base::LogLevel::warning},
                                                                {"error", base::LogLevel::error}}};
 
+constexpr std::array<Choice<base::LogFormat>, 2> kLogFormats = {
+    {{"logfmt", base::LogFormat::logfmt}, {"json", base::LogFormat::json}}};
+
 bool is_ip_address(const std::string& address) {
   const bool bracketed = address.starts_with('[') && address.ends_with(']');
   const std::string bare = bracketed ? address.substr(1, address.size() - 2) : address;
@@ -128,6 +131,10 @@ base::Result<HookMode> hook_value(std::string_view name, std::string_view text) 
 
 base::Result<base::LogLevel> log_level_value(std::string_view name, std::string_view text) {
   return choice_value(name, text, kLogLevels);
+}
+
+base::Result<base::LogFormat> log_format_value(std::string_view name, std::string_view text) {
+  return choice_value(name, text, kLogFormats);
 }
 
 base::Result<std::string> name_value(std::string_view name, std::string_view text) {

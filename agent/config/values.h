@@ -42,6 +42,7 @@ base::Result<double> percent_value(std::string_view name, std::string_view text)
 
 base::Result<HookMode> hook_value(std::string_view name, std::string_view text);
 base::Result<base::LogLevel> log_level_value(std::string_view name, std::string_view text);
+base::Result<base::LogFormat> log_format_value(std::string_view name, std::string_view text);
 
 /// A function's or package's name: not empty, at most 256 bytes, without control characters.
 base::Result<std::string> name_value(std::string_view name, std::string_view text);

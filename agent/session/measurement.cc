@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/proportion.h"
 #include "session/frame_names.h"
+#include "session/own_advice.h"
 #include "session/stall_records.h"
 
 namespace loopstall::session {
@@ -59,6 +60,8 @@ loops::EpollWait describe(const probes::Candidate& candidate, const stalls::Know
 Measurement::Measurement(const config::Config& config, Outside& outside)
     : config_(config),
       outside_(outside),
+      own_advice_(std::make_shared<const stalls::OwnAdvice>(
+          own_advice(config).value_or(stalls::OwnAdvice()))),
       stacks_(outside),
       services_(limits(config), config.max_function_series, config.keeps_stacks),
       generations_(outside.slot_count(), 0),
@@ -598,7 +601,7 @@ void Measurement::finish(Loop& loop, const FinishedTurn& finished) {
     stalls::FunctionTable& functions = loop.ledger().service().functions();
     const uint64_t delayed = finished.delayed_events.value_or(0);
     for (const stalls::Hold& hold : holds) {
-      functions.observe_hold(hold, advice_of(hold), finished.end_ns);
+      functions.observe_hold(hold, advice_of(hold, *own_advice_), finished.end_ns);
       if (const uint64_t harm_ns = stalls::harm_ns(hold.hold_ns, delayed)) {
         functions.observe_harm(hold, harm_ns, finished.end_ns);
       }
@@ -613,7 +616,7 @@ void Measurement::finish(Loop& loop, const FinishedTurn& finished) {
 
 void Measurement::record_stall(const Loop& loop, const FinishedTurn& finished,
                                const stalls::Turn& turn, const std::vector<stalls::Hold>& holds) {
-  stalls::StallRecord record = make_stall_record(turn, holds);
+  stalls::StallRecord record = make_stall_record(turn, holds, *own_advice_);
   record.id = stall_id(first_record_ + ++record_count_);
   record.start_wall_ns = outside_.wall_ns() - (outside_.monotonic_ns() - turn.start_ns);
   record.pid = loop.pid();
@@ -874,6 +877,7 @@ stalls::Snapshot Measurement::snapshot() const {
     snapshot.services[i].utilization = base::share(busy[i], life[i]);
   }
   snapshot.health = health();
+  snapshot.own_advice = own_advice_;
   snapshot.stalls.assign(records_.begin(), records_.end());
   return snapshot;
 }

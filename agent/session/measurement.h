@@ -135,6 +135,7 @@ class Measurement {
 
   const config::Config& config_;
   Outside& outside_;
+  const std::shared_ptr<const stalls::OwnAdvice> own_advice_;
   StackCache stacks_;
   stalls::ServiceTable services_;
   std::map<uint32_t, Process> processes_;

@@ -23,13 +23,41 @@ base::Result<config::Config> no_recording(std::string_view why) {
 
 }  // namespace
 
+namespace {
+
+Json encode_advice(const std::vector<config::AdviceEntry>& advice) {
+  Json entries = Json::array();
+  for (const config::AdviceEntry& entry : advice) {
+    entries.push_back({{"library", entry.library},
+                       {"function", entry.function},
+                       {"causes", entry.causes},
+                       {"text", entry.text}});
+  }
+  return entries;
+}
+
+/// Recordings of before 0.2 have none.
+std::vector<config::AdviceEntry> decode_advice(const Json& header) {
+  std::vector<config::AdviceEntry> advice;
+  const auto found = header.find("advice");
+  if (found == header.end()) return advice;
+  for (const Json& entry : *found) {
+    advice.push_back(
+        {entry.at("library"), entry.at("function"), entry.at("causes"), entry.at("text"), 0});
+  }
+  return advice;
+}
+
+}  // namespace
+
 std::string header(const config::Config& config) {
   Writer writer;
   config::Config copy = config;
   describe_config(writer, copy);
   return Json{{"loopstall_recording", kVersion},
               {"config", writer.take()},
-              {"with_children", config.with_children}}
+              {"with_children", config.with_children},
+              {"advice", encode_advice(config.advice)}}
       .dump();
 }
 
@@ -47,6 +75,7 @@ base::Result<config::Config> read_header(const std::string& line) {
     Reader reader(json.at("config"));
     describe_config(reader, config);
     config.with_children = json.value("with_children", false);
+    config.advice = decode_advice(json);
     if (config.sample_rate_hz == 0) return no_recording("its sampling rate is 0");
     return config;
   } catch (const std::exception& error) {

@@ -13,6 +13,7 @@
 #include "session/canary.h"
 #include "session/live_outside.h"
 #include "session/measurement.h"
+#include "session/own_advice.h"
 #include "session/recorder.h"
 #include "session/step.h"
 #include "session/wanted_pids.h"
@@ -102,6 +103,7 @@ base::Result<std::unique_ptr<Session>> Session::start(const config::Config& conf
                                                       const base::Clock& clock) {
   auto parts =
       std::unique_ptr<Parts>(new Parts{config, clock, host::Procfs(), {}, {}, {}, {}, {}, {}, {}});
+  if (auto advice = own_advice(config); !advice) return tl::unexpected(advice.error());
   if (auto exist = check_pids(parts->procfs, config.pids); !exist) {
     return tl::unexpected(exist.error());
   }

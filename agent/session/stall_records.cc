@@ -48,7 +48,7 @@ std::vector<stalls::StallSyscall> blocked_syscalls(const stalls::Turn& turn) {
   return syscalls;
 }
 
-stalls::StallHold describe(const stalls::Hold& hold) {
+stalls::StallHold describe(const stalls::Hold& hold, const stalls::OwnAdvice& own) {
   const stacks::Attribution& blamed = hold.stack->attribution;
   stalls::StallHold described;
   described.function = blamed.function;
@@ -66,7 +66,7 @@ stalls::StallHold describe(const stalls::Hold& hold) {
   described.hold_ns = hold.hold_ns;
   described.coroutines = hold.coroutines;
   described.stack = hold.stack->stack;
-  described.advice = advice_of(hold);
+  described.advice = advice_of(hold, own);
   return described;
 }
 
@@ -90,7 +90,8 @@ stalls::StallDeath describe(const stalls::Death& death) {
 }  // namespace
 
 stalls::StallRecord make_stall_record(const stalls::Turn& turn,
-                                      const std::vector<stalls::Hold>& holds) {
+                                      const std::vector<stalls::Hold>& holds,
+                                      const stalls::OwnAdvice& own) {
   stalls::StallRecord record;
   record.phase = turn.serving ? "serving" : "startup";
   record.start_monotonic_ns = turn.start_ns;
@@ -103,7 +104,7 @@ stalls::StallRecord make_stall_record(const stalls::Turn& turn,
   if (turn.death) record.death = describe(*turn.death);
   for (const stalls::Hold& hold : holds) {
     if (record.holds.size() >= kMaxHolds) break;
-    record.holds.push_back(describe(hold));
+    record.holds.push_back(describe(hold, own));
   }
   return record;
 }
@@ -117,11 +118,11 @@ std::string stall_id(uint64_t number) {
   return id;
 }
 
-std::string advice_of(const stalls::Hold& hold) {
+std::string advice_of(const stalls::Hold& hold, const stalls::OwnAdvice& own) {
   const stacks::Attribution& blamed = hold.stack->attribution;
   const bool has_advice = blamed.function == stacks::kGc || cause_is_machines(hold.cause);
   if (blamed.function.starts_with('~') && !has_advice) return {};
-  return stalls::advice_for(hold.stack->stack, blamed, hold.cause, hold.syscall);
+  return stalls::advice_for(hold.stack->stack, blamed, hold.cause, hold.syscall, own);
 }
 
 }  // namespace loopstall::session

@@ -12,11 +12,6 @@ using stacks::Frame;
 using stacks::Origin;
 using stacks::Stack;
 
-// A set of causes.
-using Causes = uint32_t;
-
-constexpr Causes on(Cause cause) { return Causes{1} << static_cast<unsigned>(cause); }
-
 constexpr Causes kCpu = on(Cause::cpu) | on(Cause::gc);
 constexpr Causes kSleep = on(Cause::sleep);
 constexpr Causes kNetwork = on(Cause::network);
@@ -82,7 +77,8 @@ constexpr auto kLibraryRows = std::to_array<LibraryRow>({
      "with an async driver (asyncpg, aiomysql) and await it, or call it with asyncio.to_thread."},
     {kInstalled, "psycopg2/", "", kWaits,
      "{function} runs a query with psycopg2, which holds the loop until PostgreSQL has answered. "
-     "Use asyncpg or psycopg 3's AsyncConnection and await it."},
+     "Use asyncpg or psycopg 3's AsyncConnection and await it; aiopg does that with psycopg2 "
+     "itself."},
     {kInstalled, "psycopg/", "", kWaits,
      "{function} runs a query with psycopg's synchronous Connection. Use its AsyncConnection and "
      "await it."},
@@ -114,10 +110,13 @@ constexpr auto kLibraryRows = std::to_array<LibraryRow>({
      "{function} calls pika's blocking connection. Use aio-pika and await it."},
     {kInstalled, "kombu/", "", kWaits,
      "{function} talks to the broker through kombu (Celery's delay and apply_async do so), which "
-     "has no async form. Call it with asyncio.to_thread."},
+     "has no async form. Call it with asyncio.to_thread, or move the job to arq."},
     {kInstalled, "celery/", "", kWaits,
-     "{function} waits for Celery, which has no async form. Call it with asyncio.to_thread, and "
-     "do not wait for a task's result on the loop."},
+     "{function} waits for Celery, which has no async form. Call it with asyncio.to_thread and do "
+     "not wait for a task's result on the loop, or move the job to arq."},
+    {kInstalled, "rq/", "", kWaits,
+     "{function} puts a job into RQ, which talks to Redis on the loop's thread. Use arq, which has "
+     "the same jobs with await, or call it with asyncio.to_thread."},
     {kInstalled, "pymemcache/", "", kWaits,
      "{function} calls pymemcache. Use aiomcache and await it, or call it with asyncio.to_thread."},
     {kInstalled, "grpc/", "", kWaits,
@@ -340,7 +339,9 @@ constexpr auto kCauseRows = std::to_array<CauseRow>({
     {kCpu, "",
      "{function} computes for long on the loop's thread. Move it to a process pool with "
      "loop.run_in_executor, use asyncio.to_thread where the C code releases the GIL (compression, "
-     "hashing, images), or split it with an await between the parts."},
+     "hashing, images), or split it with an await between the parts. A pool as large as the CPUs "
+     "that "
+     "the container has is enough, and so are as many workers."},
     {on(Cause::other), "",
      "{function} waits in a system call that loopstall has no name for. Look at its stack, and "
      "call it with asyncio.to_thread."},
@@ -356,6 +357,12 @@ bool is_named(std::string_view function, std::string_view wanted) {
                                 wanted[wanted.size() - function.size() - 1] == '.');
 }
 
+bool matches(const OwnAdviceRow& row, const Frame& frame, Cause cause) {
+  if (row.causes != 0 && (row.causes & on(cause)) == 0) return false;
+  if (!row.library.empty() && !is_within(frame.file, row.library)) return false;
+  return row.function.empty() || is_named(frame.function, row.function);
+}
+
 bool matches(const LibraryRow& row, const Frame& frame, Cause cause) {
   if ((row.causes & on(cause)) == 0) return false;
   const bool installed = frame.origin == Origin::well_known || frame.origin == Origin::third_party;
@@ -365,8 +372,10 @@ bool matches(const LibraryRow& row, const Frame& frame, Cause cause) {
   return row.function.empty() || is_named(frame.function, row.function);
 }
 
-std::string_view text_for_frame(const Frame& frame, Cause cause) {
-  for (const LibraryRow& row : kLibraryRows) {
+/// The text of the first row that fits one of the frames.
+template <typename Rows>
+std::string_view text_for_frame(const Rows& rows, const Frame& frame, Cause cause) {
+  for (const auto& row : rows) {
     if (matches(row, frame, cause)) return row.text;
   }
   return {};
@@ -374,11 +383,13 @@ std::string_view text_for_frame(const Frame& frame, Cause cause) {
 
 // The frames that the blamed one called, and itself where a library's function is blamed; without
 // a blamed frame, all.
-std::string_view text_for_stack(const Stack& stack, const Attribution& attribution, Cause cause) {
+template <typename Rows>
+std::string_view text_for_stack(const Rows& rows, const Stack& stack,
+                                const Attribution& attribution, Cause cause) {
   std::size_t end = stack.frames.size();
   if (attribution.culprit && *attribution.culprit < end) end = *attribution.culprit + 1;
   for (std::size_t i = end; i-- > 0;) {
-    const std::string_view text = text_for_frame(stack.frames[i], cause);
+    const std::string_view text = text_for_frame(rows, stack.frames[i], cause);
     if (!text.empty()) return text;
   }
   return {};
@@ -411,8 +422,9 @@ std::string filled(std::string_view text, std::string_view function) {
 }  // namespace
 
 std::string advice_for(const Stack& stack, const Attribution& attribution, Cause cause,
-                       std::string_view syscall) {
-  std::string_view text = text_for_stack(stack, attribution, cause);
+                       std::string_view syscall, const OwnAdvice& own) {
+  std::string_view text = text_for_stack(own, stack, attribution, cause);
+  if (text.empty()) text = text_for_stack(kLibraryRows, stack, attribution, cause);
   if (text.empty()) text = text_for_cause(cause, syscall);
   return filled(text, subject(attribution));
 }

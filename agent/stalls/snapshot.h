@@ -13,6 +13,7 @@
 #include "stalls/duration_histogram.h"
 #include "stalls/gain.h"
 #include "stalls/loop_account.h"
+#include "stalls/own_advice.h"
 #include "stalls/stall_record.h"
 
 namespace loopstall::stalls {
@@ -173,6 +174,7 @@ struct Snapshot {
   AgentHealth health;
   std::vector<std::shared_ptr<const StallRecord>> stalls;  ///< newest first, at most 1,000
   std::shared_ptr<const History> history;                  ///< null until there is any
+  std::shared_ptr<const OwnAdvice> own_advice;             ///< null: none
 };
 
 /// Hands out the newest snapshot. Thread-safe; never null.

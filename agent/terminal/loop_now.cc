@@ -13,24 +13,24 @@
 namespace loopstall::terminal {
 namespace {
 
-void blame(LoopNow& loop) {
+void blame(LoopNow& loop, const stalls::OwnAdvice& own) {
   const bool is_gil = loop.waits_for_gil();
   const stacks::Stack& stack = is_gil ? loop.loop.gil_holder : loop.loop.stack;
   if (stack.frames.empty() || stalls::cause_is_machines(loop.now.turn.cause)) return;
   loop.blamed = stacks::attribute(stack);
   if (!loop.blamed.culprit) return;
   const stalls::Cause cause = is_gil ? stalls::Cause::gil : loop.now.turn.cause;
-  loop.advice = stalls::advice_for(stack, loop.blamed, cause, {});
+  loop.advice = stalls::advice_for(stack, loop.blamed, cause, {}, own);
 }
 
 LoopNow loop_now(const loops::LoopLabels& labels, const stalls::LoopState& state,
-                 uint64_t snapshot_ns, const exposition::Present& present) {
-  LoopNow loop{labels, state, exposition::turn_now(state, snapshot_ns, present), {}, {}};
+                 const stalls::Snapshot& snapshot, const exposition::Present& present) {
+  LoopNow loop{labels, state, exposition::turn_now(state, snapshot.monotonic_ns, present), {}, {}};
   if (!exposition::has_stacks_of(state, loop.now)) {
     loop.loop.stack = {};
     loop.loop.gil_holder = {};
   }
-  blame(loop);
+  blame(loop, snapshot.own_advice ? *snapshot.own_advice : stalls::OwnAdvice());
   return loop;
 }
 
@@ -41,7 +41,7 @@ std::vector<LoopNow> loops_now(const stalls::Snapshot& snapshot,
   std::vector<LoopNow> loops;
   for (const stalls::ServiceSnapshot& service : snapshot.services) {
     for (const stalls::LoopState& state : service.loops) {
-      loops.push_back(loop_now(service.labels, state, snapshot.monotonic_ns, present));
+      loops.push_back(loop_now(service.labels, state, snapshot, present));
     }
   }
   const auto rank = [](const LoopNow& loop) {

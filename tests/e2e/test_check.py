@@ -36,8 +36,11 @@ def findings(done):
 
 
 @pytest.fixture(scope="module")
-def broken_report(privileged, agent_binary):
-    done = check("--format", "json")
+def broken_report(privileged, agent_binary, tmp_path_factory):
+    """With advice of the team's own for one of the two functions."""
+    advice = tmp_path_factory.mktemp("advice") / "advice.yaml"
+    advice.write_text("advice: [{function: write_report, causes: [sleep], text: '{function} is of the reports team.'}]")
+    done = check("--format", "json", "--advice", str(advice))
     assert done.returncode == 1, done.stderr
     return done
 
@@ -47,7 +50,8 @@ def test_a_broken_service_fails_with_names_and_places(broken_report):
     occupancy = found["loop-occupancy", "ask_the_server"]
     assert 0.3 <= occupancy["value"] <= 0.95
     assert occupancy["cause"] == "network" and occupancy["entry"] == "answer"
-    assert occupancy["advice"]
+    assert "asyncio" in occupancy["advice"]
+    assert found["long-hold", "write_report"]["advice"] == "write_report is of the reports team."
     assert found["long-hold", "write_report"]["cause"] == "sleep"
     assert 0.12 <= found["long-hold", "write_report"]["value"] <= 0.3
     with open(VICTIMS / "judged_service.py", encoding="utf-8") as source:

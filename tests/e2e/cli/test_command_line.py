@@ -49,7 +49,7 @@ def test_help_of_the_agent_names_every_option_with_its_variable():
     for flag in ("listen", "admin-listen", "stall-threshold", "min-block", "sample-rate",
                  "stall-log", "btf", "hook", "max-loops", "pid", "transparent",
                  "application-package", "functions-per-container", "max-function-series",
-                 "log-level"):
+                 "log-level", "log-format", "advice"):
         assert f"--{flag}" in shown
         assert f"LOOPSTALL_{flag.upper().replace('-', '_')}]" in re.sub(r"\s+", " ", shown)
 

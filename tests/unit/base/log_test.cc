@@ -5,7 +5,10 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <chrono>
+#include <nlohmann/json.hpp>
 #include <string>
+#include <thread>
 
 namespace loopstall::base {
 namespace {
@@ -14,7 +17,10 @@ using ::testing::MatchesRegex;
 
 class LogTest : public ::testing::Test {
  protected:
-  ~LogTest() override { set_log_level(LogLevel::info); }
+  ~LogTest() override {
+    set_log_level(LogLevel::info);
+    set_log_format(LogFormat::logfmt);
+  }
 };
 
 TEST_F(LogTest, WritesOneLogfmtLineToStandardError) {
@@ -23,6 +29,19 @@ TEST_F(LogTest, WritesOneLogfmtLineToStandardError) {
   EXPECT_THAT(::testing::internal::GetCapturedStderr(),
               MatchesRegex("ts=[0-9-]+T[0-9:]+\\.[0-9][0-9][0-9]Z level=warning "
                            "msg=\"lost 3 events\"\n"));
+}
+
+TEST_F(LogTest, WritesOneJsonObjectALine) {
+  set_log_format(LogFormat::json);
+  ::testing::internal::CaptureStderr();
+  log_error("{}", "a\"\nb\x1b[31m \xff");
+  const std::string line = ::testing::internal::GetCapturedStderr();
+  EXPECT_EQ(std::count(line.begin(), line.end(), '\n'), 1);
+  const auto json = nlohmann::json::parse(line);
+  EXPECT_EQ(json["msg"], "a\"\nb\x1b[31m \xef\xbf\xbd");
+  EXPECT_EQ(json["level"], "error");
+  EXPECT_THAT(json["ts"].get<std::string>(), MatchesRegex("[0-9-]+T[0-9:]+\\.[0-9][0-9][0-9]Z"));
+  EXPECT_EQ(line.find('\x1b'), std::string::npos);
 }
 
 TEST_F(LogTest, DropsWhatIsBelowTheLevel) {
@@ -48,6 +67,19 @@ TEST_F(LogTest, ATargetCannotForgeALineOrDriveTheTerminal) {
 }
 
 TEST_F(LogTest, KeepsUtf8AsItIs) { EXPECT_EQ(quoted("Größe"), "\"Größe\""); }
+
+TEST_F(LogTest, AFloodIsCutAndCounted) {
+  ::testing::internal::CaptureStderr();
+  for (int i = 0; i < 1000; ++i) log_info("flood");
+  const std::string flood = ::testing::internal::GetCapturedStderr();
+  EXPECT_LE(std::count(flood.begin(), flood.end(), '\n'), 110);
+  std::this_thread::sleep_for(std::chrono::milliseconds(500));
+  ::testing::internal::CaptureStderr();
+  log_info("after it");
+  EXPECT_THAT(
+      ::testing::internal::GetCapturedStderr(),
+      MatchesRegex(".*level=warning msg=\"[0-9]+ messages were left out\"\n.*after it\"\n"));
+}
 
 }  // namespace
 }  // namespace loopstall::base

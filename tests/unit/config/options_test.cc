@@ -147,7 +147,10 @@ TEST(Options, EveryFlagReachesItsField) {
                                 "--budget-per-core",
                                 "0.25%",
                                 "--log-level",
-                                "debug"});
+                                "debug",
+                                "--log-format",
+                                "json"});
+  EXPECT_EQ(config.log_format, base::LogFormat::json);
   EXPECT_EQ(config.listen, "127.0.0.1:1");
   EXPECT_EQ(config.admin_listen, "127.0.0.1:2");
   EXPECT_EQ(config.stall_threshold_ns, 50'000'000u);

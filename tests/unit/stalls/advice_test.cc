@@ -79,7 +79,13 @@ TEST(Advice, NamesTheRemedyOfEachLibrary) {
        "poll",
        "AsyncElasticsearch"},
       {{installed("psycopg2/extras.py")}, Cause::network, "poll", "asyncpg or psycopg 3"},
+      {{installed("psycopg2/extras.py")}, Cause::network, "poll", "aiopg"},
       {{installed("psycopg/connection.py")}, Cause::network, "epoll_wait", "AsyncConnection"},
+      {{installed("redis/client.py"), installed("rq/queue.py")}, Cause::network, "recvfrom", "arq"},
+      {{installed("redis/client.py"), installed("celery/app/task.py")},
+       Cause::network,
+       "recvfrom",
+       "arq"},
       {{installed("pymongo/topology.py")}, Cause::lock, "futex", "motor"},
       {{installed("redis/client.py")}, Cause::network, "recvfrom", "redis.asyncio"},
       {{installed("pymysql/connections.py")}, Cause::network, "recvfrom", "aiomysql"},
@@ -157,6 +163,33 @@ TEST(Advice, JudgesByCauseWhereTheFunctionCalledNoPython) {
     const bool names = text.find("save_log") != std::string::npos;
     EXPECT_EQ(names, !cause_is_machines(c.cause)) << text;
   }
+}
+
+TEST(Advice, TheTeamsOwnComesFirst) {
+  const OwnAdvice own = {{"soap/", "Client.call", on(Cause::network), "{function} calls SOAP."},
+                         {"", "Report.render", 0, "Ask the reports team."},
+                         {"requests/", "", 0, "Use our own client."}};
+  const auto text = [&](std::vector<Frame> frames, Cause cause) {
+    const Stack stack{std::move(frames)};
+    return advice_for(stack, stacks::attribute(stack), cause, "recvfrom", own);
+  };
+  EXPECT_EQ(text({installed("soap/client.py", "Client.call"), user("order")}, Cause::network),
+            "order calls SOAP.");
+  EXPECT_NE(text({installed("soap/client.py", "Client.call"), user("order")}, Cause::lock),
+            "order calls SOAP.")
+      << "for another cause";
+  EXPECT_NE(text({installed("soap/client.py", "Client.close"), user("order")}, Cause::network),
+            "order calls SOAP.")
+      << "another function";
+  EXPECT_EQ(text({user("Report.render")}, Cause::cpu), "Ask the reports team.")
+      << "the blamed function itself";
+  EXPECT_EQ(text({installed("urllib3/poolmanager.py"), installed("requests/api.py"), user("f")},
+                 Cause::network),
+            "Use our own client.")
+      << "before what loopstall knows of requests";
+  EXPECT_EQ(text({user("f"), user("Report.render")}, Cause::sleep).find("reports"),
+            std::string::npos)
+      << "a caller is not what it called";
 }
 
 TEST(Advice, HasAWordForEveryCause) {

@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What loopstall advises for each library of its table that Debian has: the right word for a call on the loop's
+thread, and none for the same call in a thread. The rows of clients with real servers are in test_libraries.py.
+
+Without a victim, for Debian has no package of them, or they leave no Python frame: openai, opensearchpy,
+mysql-connector, cassandra, confluent_kafka, opencv, pandas, sklearn, torch, pydantic (compiled).
+"""
+
+import pytest
+
+from harness import waiting
+from harness.paths import PYTHON
+from harness.victims import Talker
+
+pytestmark = pytest.mark.usefixtures("privileged")
+
+ADVICE = {
+    "urllib_request": "urllib.request",
+    "http_client": "http.client",
+    "smtplib": "aiosmtplib",
+    "sqlalchemy": "create_async_engine",
+    "mysqlclient": "mysqlclient",
+    "pika": "aio-pika",
+    "kombu": "kombu",
+    "celery": "waits for Celery",
+    "rq": "Use arq",
+    "pymemcache": "aiomcache",
+    "paramiko": "asyncssh",
+    "django": "sync_to_async",
+    "multiprocessing": "ProcessPoolExecutor",
+    "futures_result": "asyncio.wrap_future",
+    "queue_get": "asyncio.Queue",
+    "threading_event": "asyncio's Lock, Event",
+    "logging_handler": "QueueHandler",
+    "json_dumps": "orjson",
+    "simplejson": "orjson",
+    "passlib": "passlib",
+    "argon2": "argon2",
+    "jwt": "token",
+    "hashlib": "hashlib",
+    "gzip": "gzip",
+    "zipfile": "zip file",
+    "tarfile": "tar file",
+    "bz2": "bz2",
+    "lzma": "lzma",
+    "deepcopy": "copy.deepcopy",
+    "csv": "CSV",
+    "yaml": "CSafeLoader",
+    "bs4": "selectolax",
+    "lxml": "parses a document",
+    "numpy": "numpy",
+    "jsonable_encoder": "jsonable_encoder",
+    "importing": "imports a module while it serves",
+}
+
+
+def observed(agent, form):
+    """The advice of the longest hold of each function, and what the victim says it called."""
+    with Talker([PYTHON, "advised.py", form]) as victim:
+        facts = victim.hear("ready", 60)
+        agent.wait_for_loop(facts["pid"])
+        victim.tell("go")
+        called = dict(victim.hear("done", 60)["done"])
+        if form == "broken":
+            waiting.until(lambda: set(called) <= set(holds_of(agent, facts["pid"])), 10, "the records have come")
+        return holds_of(agent, facts["pid"]), called, facts["missing"]
+
+
+def holds_of(agent, pid):
+    holds = {}
+    for record in agent.api("stalls?limit=1000")["stalls"]:
+        for hold in record["holds"] if record["pid"] == pid and record["phase"] == "serving" else ():
+            known = holds.get(hold["function"])
+            if known is None or hold["seconds"] > known["seconds"]:
+                holds[hold["function"]] = hold
+    return holds
+
+
+@pytest.fixture(scope="module")
+def broken(agent):
+    return observed(agent, "broken")
+
+
+@pytest.mark.parametrize("name", ADVICE)
+def test_each_call_has_its_word(broken, name):
+    holds, called, missing = broken
+    if name in missing:
+        pytest.skip("its package is not installed")
+    assert called[name] >= 0.05, "it held the loop"
+    assert name in holds, sorted(holds)
+    assert ADVICE[name] in holds[name]["advice"], holds[name]["advice"]
+    assert name in holds[name]["advice"] or name == "jsonable_encoder"
+
+
+def test_all_calls_are_in_the_table(broken):
+    _, called, missing = broken
+    assert set(called) | set(missing) == set(ADVICE)
+
+
+def test_nothing_is_advised_for_calls_in_threads(agent):
+    holds, called, _ = observed(agent, "mended")
+    assert called
+    assert not set(holds) & set(called), holds
