@@ -855,12 +855,20 @@ static __always_inline void on_exec(struct task_struct *task, __u64 now)
 	leave_hook(thread);
 }
 
-/* Why it is off the CPU: what user space saw, unless it ran then and has gone to sleep since. */
+/* Whether it has gone to sleep or woken up since user space looked. */
+static __always_inline bool has_moved(struct task_struct *task, const struct ls_seed *seed)
+{
+	__u64 switches = BPF_CORE_READ(task, nvcsw) + BPF_CORE_READ(task, nivcsw);
+
+	return seed->switches && seed->switches != switches;
+}
+
+/* Why it is off the CPU: what user space saw, unless it ran then or was elsewhere. */
 static __always_inline __u32 cause_of_seed(const struct thread_state *thread,
 					   const struct ls_seed *seed, const __u32 *rule,
-					   struct pt_regs *regs)
+					   struct pt_regs *regs, bool moved)
 {
-	if (seed->cause != LS_CPU)
+	if (seed->cause != LS_CPU && !moved)
 		return seed->cause;
 	if (!rule)
 		return LS_OTHER;
@@ -877,7 +885,7 @@ static __always_inline void plant_seed(struct thread_state *thread, struct task_
 	struct pt_regs *regs = user_regs_of(task);
 	struct ls_process *process = process_of(task);
 	__u32 number = syscall_of(regs), *rule;
-	bool on_cpu = BPF_CORE_READ(task, on_cpu);
+	bool on_cpu = BPF_CORE_READ(task, on_cpu), moved = has_moved(task, seed);
 	__u32 status = thread->status;
 	struct file *home = NULL;
 	struct ls_slot *slot;
@@ -924,12 +932,12 @@ static __always_inline void plant_seed(struct thread_state *thread, struct task_
 	thread->seed_off_cpu = !on_cpu;
 	thread->seed_in_turn = on_cpu || !rule || *rule != LS_RULE_EPOLL ||
 			       (__s32)syscall_argument(regs, 0) != seed->home_fd;
-	thread->off_cause = cause_of_seed(thread, seed, rule, regs);
+	thread->off_cause = cause_of_seed(thread, seed, rule, regs, moved);
 	thread->off_syscall = number < LS_MAX_SYSCALLS ? number : LS_NO_SYSCALL;
 	thread->off_fd_kind = LS_FD_NONE;
 	/* It moved on since user space looked: then all that is known is where it is now. */
 	thread->seed_ns = seed->time_ns;
-	if (thread->seed_in_turn != seed->in_turn || thread->wait_enter_ns > seed->time_ns)
+	if (moved || thread->seed_in_turn != seed->in_turn || thread->wait_enter_ns > seed->time_ns)
 		thread->seed_ns = bpf_ktime_get_ns();
 	thread->birth_ns = thread->seed_ns;
 	/* Its own hook may have asked about it meanwhile. */

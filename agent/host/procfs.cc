@@ -233,6 +233,9 @@ ProcessStatus parse_status(std::string_view text) {
     if (key == "VmExe:" || key == "VmLib:") {
       status.code_bytes += number<uint64_t>(next_word(line)).value_or(0) * 1'024;
     }
+    if (key == "voluntary_ctxt_switches:" || key == "nonvoluntary_ctxt_switches:") {
+      status.switches += number<uint64_t>(next_word(line)).value_or(0);
+    }
     if (key != "NSpid:") continue;
     status.ns_pids.clear();
     while (const auto pid = number<pid_t>(next_word(line))) status.ns_pids.push_back(*pid);

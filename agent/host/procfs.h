@@ -32,6 +32,9 @@ struct ProcessStatus {
   std::vector<pid_t> ns_pids;
   /// Executable mappings of all kinds (VmExe + VmLib), which grows when a library is mapped.
   uint64_t code_bytes = 0;
+  /// How often the thread left a CPU: voluntary and other context switches. Of a process, those of
+  /// its first thread.
+  uint64_t switches = 0;
 };
 
 /// One line of /proc/PID/maps.

@@ -30,7 +30,8 @@ struct Seed {
   stalls::Cause cause = stalls::Cause::other;  ///< of the wait it is in
   uint32_t runtime = 0;                        ///< of the loop; see remember()
   uint64_t seen_ns = 0;
-  bool native = false;  ///< it runs no Python
+  bool native = false;    ///< it runs no Python
+  uint64_t switches = 0;  ///< context switches of the thread just before seen_ns; 0: not known
 };
 
 /// What a verdict is about: a thread's question about the wait that it is in.

@@ -86,8 +86,9 @@ class Loop {
   /// It was found at `at_ns` inside a turn, its account's first, and there.
   void sight(SeenStackPtr seen, uint64_t at_ns);
   /// Where it was seen in a wait that began at `since_ns`, when it was found in that: the kernel
-  /// has no stack of it, but it was looked at. Null else: another wait's stack would be a wrong
-  /// name.
+  /// has no stack of it, but it was looked at. Null else, and where it moved on between that look
+  /// and the beginning of its account, whose first wait is later then: another wait's stack would
+  /// be a wrong name.
   SeenStackPtr sighted_in(uint64_t since_ns) const {
     return since_ns <= sighted_ns_ ? sighted_ : nullptr;
   }

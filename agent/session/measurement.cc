@@ -496,7 +496,7 @@ void Measurement::seed(const std::vector<SightedLoop>& sighted) {
     }
     seeds.push_back({sight.pid, sight.tid, loop->slot(), loop->generation(), sight.home_fd,
                      !sight.in_home_wait, sight.cause, static_cast<uint32_t>(sight.kind),
-                     sight.seen_ns});
+                     sight.seen_ns, false, sight.switches});
   }
   outside_.seed(seeds);
 }

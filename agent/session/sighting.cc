@@ -111,8 +111,10 @@ std::vector<SightedLoop> sight_loops(const host::Procfs& procfs, const base::Clo
   Descriptors descriptors(procfs, python.pid);
   std::map<std::string, uint64_t> ignored;
   for (const LiveThread& thread : live_python_threads(procfs, reader)) {
+    // First of all: if it has moved by the time it becomes a loop, all this is of another place.
+    const auto status = procfs.status(thread.tid);
     const auto state = procfs.syscall(python.pid, thread.tid);
-    if (!state) continue;
+    if (!status || !state) continue;
     const auto stack = stack_of(reader, thread);
     if (!stack) continue;
     SightedLoop loop;
@@ -136,6 +138,7 @@ std::vector<SightedLoop> sight_loops(const host::Procfs& procfs, const base::Clo
         sighting.in_home_wait ? static_cast<int32_t>(state->args[0]) : descriptors.only_epoll();
     loop.cause = cause_of(descriptors, reader, *state);
     loop.seen_ns = clock.monotonic_ns();
+    loop.switches = status->switches;
     loops.push_back(std::move(loop));
   }
   return loops;

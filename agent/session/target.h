@@ -34,6 +34,7 @@ struct SightedLoop {
   bool polls = false;  ///< it waits in poll or select: seen only once those are hooked
   uint64_t seen_ns = 0;
   stalls::KnownStackPtr stack;
+  uint64_t switches = 0;  ///< see probes::Seed; not in recordings, which need no seed
 };
 
 }  // namespace loopstall::session

@@ -392,6 +392,7 @@ struct ls_seed {
 	__u32 runtime;
 	__u32 is_native; /* it runs no Python: there are no frames to walk */
 	__u64 time_ns;
+	__u64 switches; /* of the thread's, just before that; 0: not known */
 };
 
 /* How much is measured; user space lowers it while its cost is over the budget. */

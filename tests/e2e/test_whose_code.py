@@ -152,8 +152,8 @@ def seconds_of(record, rule):
 
 
 def longest_hold(record):
-    """The collector's time has a name of its own, and can be the most where little else is done."""
-    return max((hold for hold in record["holds"] if hold["function"] != "~gc"),
+    """The collector's time and the machine's have names of their own, and can be the most where little else is done."""
+    return max((hold for hold in record["holds"] if hold["function"] not in ("~gc", "~machine")),
                key=lambda hold: hold["seconds"])
 
 

@@ -71,12 +71,15 @@ def assert_true(stacks, truth, hostile=HOSTILE):
         # Of the victim's own functions the innermost: it is all of its own code.
         own = [frame.split(" ")[0] for frame in frames if VICTIM.name in frame]
         seconds[own[-1] if own else None, cause] = seconds.get((own[-1] if own else None, cause), 0) + value
-    assert truth["rest"] * 0.995 - 0.002 <= seconds[hostile, "sleep"] <= truth["rest"] * 1.01 + 0.002, seconds
+    # Its first hold has no name where it came between the look at the process and the loop's beginning.
+    least = truth["rest"] - 1.2 * truth["rest"] / truth["rounds"]
+    assert least <= seconds[hostile, "sleep"] <= truth["rest"] * 1.01 + 0.002, seconds
+    assert sum(value for (_, cause), value in seconds.items() if cause == "sleep") >= truth["rest"] * 0.995 - 0.002, seconds
     assert truth["burn"] * 0.9 <= seconds["burn", "cpu"] <= truth["burn"] * 1.1 + 0.02, seconds
     rest = sum(value for (name, cause), value in seconds.items()
                if (name, cause) not in ((hostile, "sleep"), ("burn", "cpu")) and cause not in ("runqueue", "throttled"))
     assert rest <= 0.15 * truth["burn"], seconds
-    assert not any(cause == "sleep" and name != hostile for name, cause in seconds), seconds
+    assert not any(cause == "sleep" and name not in (hostile, None) for name, cause in seconds), seconds
 
 
 def test_collapsed_stacks_are_true(collapsed):
@@ -112,7 +115,7 @@ def test_a_pprof_reader_reads_pprof_files(folder, modules):
     assert_true([([f"{name} {file}" for name, file, _ in one["stack"]], one["cause"], one["seconds"], one["process"])
                  for one in samples], recorded.truth)
     lines = VICTIM.read_text().splitlines()
-    slept = [one for one in samples if one["cause"] == "sleep"]
+    slept = [one for one in samples if one["cause"] == "sleep" and one["function"] != "~unknown"]
     assert slept and all(one["function"] == HOSTILE for one in slept)
     assert all("sleep(" in lines[one["stack"][-1][2] - 1] for one in slept)
 

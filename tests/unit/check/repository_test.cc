@@ -2,6 +2,7 @@
 #include "check/repository.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -31,7 +32,8 @@ class RepositoryTest : public ::testing::Test {
     return path_in(root, finding);
   }
 
-  const fs::path root = fs::path(::testing::TempDir()) / "loopstall-repository";
+  const fs::path root =
+      fs::path(::testing::TempDir()) / ("loopstall-repository-" + std::to_string(::getpid()));
 };
 
 TEST_F(RepositoryTest, IsFoundAbove) {

@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -24,7 +25,8 @@ class OutputFileTest : public ::testing::Test {
   void SetUp() override { std::filesystem::remove(path_); }
   void TearDown() override { std::filesystem::remove(path_); }
 
-  const std::string path_ = ::testing::TempDir() + "loopstall-output-file";
+  const std::string path_ =
+      ::testing::TempDir() + "loopstall-output-file-" + std::to_string(::getpid());
 };
 
 TEST_F(OutputFileTest, ReplacesWhatWasThere) {

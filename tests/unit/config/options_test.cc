@@ -230,6 +230,18 @@ TEST_F(OptionsFile, AWrongValueIsNamedWithItsLine) {
   EXPECT_THAT(refusal({"--config", path}), HasSubstr("did you mean stall-threshold?"));
 }
 
+TEST_F(OptionsFile, AdviceIsReadFromItsFile) {
+  write("advice: [{library: soap/, text: Use soap.aio.}]\n");
+  const Config config = parsed({"--advice", path});
+  ASSERT_EQ(config.advice.size(), 1u);
+  EXPECT_EQ(config.advice[0].library, "soap/");
+  write("advice: [{libary: soap/}]\n");
+  EXPECT_EQ(refusal({"--advice", path}),
+            "--advice: " + path +
+                ": line 1: there is no key libary; it has library, function, causes and text");
+  EXPECT_THAT(refusal({"--advice", "/proc"}), HasSubstr("--advice cannot read /proc"));
+}
+
 TEST_F(OptionsFile, WhatCannotBeReadIsRefused) {
   EXPECT_EQ(refusal({"--config", path}),
             "--config cannot read " + path + ": No such file or directory");

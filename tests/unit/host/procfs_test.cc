@@ -164,11 +164,13 @@ TEST(ParseStat, RefusesOddTexts) {
 }
 
 TEST(ParseStatus, GivesPidsOfEachNamespace) {
-  const auto status =
-      parse_status("Name:\tx\nTgid:\t4242\nPid:\t4242\nPPid:\t1\nNSpid:\t4242\t17\t3\n");
+  const auto status = parse_status(
+      "Name:\tx\nTgid:\t4242\nPid:\t4242\nPPid:\t1\nNSpid:\t4242\t17\t3\n"
+      "voluntary_ctxt_switches:\t150\nnonvoluntary_ctxt_switches:\t545\n");
   EXPECT_EQ(status.tgid, 4242);
   EXPECT_EQ(status.ppid, 1);
   EXPECT_EQ(status.ns_pids, (std::vector<pid_t>{4242, 17, 3}));
+  EXPECT_EQ(status.switches, 695u);
   EXPECT_TRUE(parse_status("Tgid:\tx\n").ns_pids.empty());
   EXPECT_EQ(parse_status("Tgid:").tgid, 0);
 }
