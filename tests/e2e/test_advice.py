@@ -6,9 +6,10 @@ Without a victim, for Debian has no package of them, or they leave no Python fra
 mysql-connector, cassandra, confluent_kafka, opencv, pandas, sklearn, torch, pydantic (compiled).
 """
 
+import time
+
 import pytest
 
-from harness import waiting
 from harness.paths import PYTHON
 from harness.victims import Talker
 
@@ -62,7 +63,7 @@ def observed(agent, form):
         victim.tell("go")
         called = dict(victim.hear("done", 60)["done"])
         if form == "broken":
-            waiting.until(lambda: set(called) <= set(holds_of(agent, facts["pid"])), 10, "the records have come")
+            time.sleep(2)  # the names of the last stacks
         return holds_of(agent, facts["pid"]), called, facts["missing"]
 
 
@@ -70,9 +71,9 @@ def holds_of(agent, pid):
     holds = {}
     for record in agent.api("stalls?limit=1000")["stalls"]:
         for hold in record["holds"] if record["pid"] == pid and record["phase"] == "serving" else ():
-            known = holds.get(hold["function"])
-            if known is None or hold["seconds"] > known["seconds"]:
-                holds[hold["function"]] = hold
+            name = hold["function"].partition(".")[0]  # of the function that made the one that calls the library
+            if name not in holds or hold["seconds"] > holds[name]["seconds"]:
+                holds[name] = hold
     return holds
 
 

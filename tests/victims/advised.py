@@ -24,6 +24,7 @@ from told import listen, told
 
 SILENT_SECONDS = 0.12
 COMPUTE_SECONDS = 0.2
+NO_RETRIES = {"max_retries": 1, "interval_start": 0, "interval_step": 0, "interval_max": 0}
 
 folder = tempfile.TemporaryDirectory(prefix="loopstall-advised-")
 host, port = "127.0.0.1", 0
@@ -108,15 +109,16 @@ def pika():
 @waiting
 def kombu():
     import kombu as library
-    return lambda: library.Connection(f"amqp://{host}:{port}//").connect()
+    import kombu.transport.redis  # noqa: F401
+    connection = library.Connection(f"redis://{host}:{port}/0", transport_options=NO_RETRIES)
+    return lambda: connection.Producer().publish({}, routing_key="x", retry=False)
 
 
 @waiting
 def celery():
     import celery as library
-    import kombu.transport.pyamqp  # noqa: F401
-    app = library.Celery(broker=f"amqp://{host}:{port}//")
-    app.conf.broker_connection_retry = False
+    app = library.Celery(broker=f"redis://{host}:{port}/0")
+    app.conf.broker_transport_options = NO_RETRIES
     app.finalize()
     return lambda: app.send_task("work", retry=False)
 
@@ -146,6 +148,7 @@ def paramiko():
 
 @waiting
 def django():
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"  # as those do who silence its warning
     import django as library
     from django.conf import settings
     settings.configure(DATABASES={"default": {"ENGINE": "django.db.backends.postgresql", "HOST": host, "PORT": port,
