@@ -4,8 +4,10 @@ include(GNUInstallDirs)
 
 set(LOOPSTALL_PACKAGING "${PROJECT_SOURCE_DIR}/packaging")
 install(TARGETS loopstall RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
-install(FILES "${LOOPSTALL_PACKAGING}/loopstall.service" DESTINATION lib/systemd/system)
+install(FILES "${LOOPSTALL_PACKAGING}/loopstall.service" DESTINATION /lib/systemd/system)
 install(FILES "${LOOPSTALL_PACKAGING}/loopstall.yaml" DESTINATION /etc/loopstall)
+install(FILES "${LOOPSTALL_PACKAGING}/debian/lintian-overrides"
+  DESTINATION "${CMAKE_INSTALL_DATADIR}/lintian/overrides" RENAME loopstall)
 install(FILES "${LOOPSTALL_PACKAGING}/debian/copyright" DESTINATION "${CMAKE_INSTALL_DATADIR}/doc/loopstall")
 
 # install_compressed(SOURCE FOLDER NAME): as policy wants manual pages and changelogs, without a time stamp.
@@ -27,7 +29,7 @@ install_compressed("${PROJECT_SOURCE_DIR}/CHANGELOG.md" "${CMAKE_INSTALL_DATADIR
 set(CPACK_GENERATOR DEB)
 set(CPACK_PACKAGE_NAME loopstall)
 set(CPACK_PACKAGE_VENDOR "The loopstall authors")
-set(CPACK_PACKAGE_CONTACT "The loopstall authors <loopstall@localhost>")
+set(CPACK_PACKAGE_CONTACT "The loopstall authors <maintainers@loopstall.dev>")
 set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
 set(CPACK_STRIP_FILES ON)
 set(CPACK_INSTALL_DEFAULT_DIRECTORY_PERMISSIONS
@@ -37,15 +39,14 @@ set(CPACK_DEBIAN_PACKAGE_RELEASE 1)
 set(CPACK_DEBIAN_PACKAGE_SECTION admin)
 set(CPACK_DEBIAN_PACKAGE_PRIORITY optional)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
-set(CPACK_DEBIAN_PACKAGE_DEPENDS init-system-helpers)
 set(CPACK_DEBIAN_PACKAGE_CONTROL_EXTRA
   "${LOOPSTALL_PACKAGING}/debian/postinst" "${LOOPSTALL_PACKAGING}/debian/prerm"
   "${LOOPSTALL_PACKAGING}/debian/postrm" "${LOOPSTALL_PACKAGING}/debian/conffiles")
 set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
 set(CPACK_DEBIAN_PACKAGE_DESCRIPTION "finds what blocks the event loops of services
- An agent that finds the event loops (asyncio, uvloop, trio) on a machine,
- measures each of their turns from outside with eBPF, and says which
- function held them, for how long, and waiting for what. It serves metrics
- for Prometheus and a page of its own; commands show the same live, record
- flame graphs, and judge a service in continuous integration.")
+An agent that finds the event loops (asyncio, uvloop, trio) on a machine,
+measures each of their turns from outside with eBPF, and says which
+function held them, for how long, and waiting for what. It serves metrics
+for Prometheus and a page of its own; commands show the same live, record
+flame graphs, and judge a service in continuous integration.")
 include(CPack)

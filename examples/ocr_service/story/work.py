@@ -15,8 +15,8 @@ import requests
 from PIL import Image
 
 _PAUSE_SECONDS = 0.003
-_SCAN_SIZE, _THUMBNAIL_SIZE = (900, 1200), (300, 400)
-_WORDS = "SELECT x, y, word FROM words WHERE page = %s ORDER BY y, x"
+_SCAN_SIZE, _THUMBNAIL_SIZE = (500, 660), (200, 264)
+_WORDS = "SELECT x, y, word FROM words, pg_sleep(0.002) WHERE page = %s ORDER BY y, x"
 
 
 def recognise_text(url: str, number: int) -> str:

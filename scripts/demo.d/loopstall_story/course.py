@@ -83,15 +83,15 @@ class Course:
                    "--loop", stage.loop, "--workers", str(stage.workers), "--no-access-log", "--log-level", "warning",
                    "--app-dir", str(self._source)]
         variables = {"STORY_STAGE": str(stage.number), "STORY_OCR_URL": self._ocr_url,
-                     "STORY_DATABASE_URL": self._database.url, "BIND": str(self._source),
+                     "STORY_DATABASE_URL": self._database.url, "BIND": f"{self._source} /etc/ssl",  # requests wants certificates
                      "STORY_POOL_SIZE": str(max(1, (os.cpu_count() or 1) // stage.workers))}
-        service = self.children.start("service", command, cwd=self._source, variables=variables)
+        service = self.children.start("service", command, cwd=pathlib.Path("/"), variables=variables)
         url = f"http://127.0.0.1:{port}"
         self._until("The service did not start")(lambda: _answers(url))
         return service, url
 
     def _start_load(self, url: str) -> Child:
-        command = ["wrk", "--latency", "-t1", f"-c{_CONNECTIONS}", f"-d{self._seconds + _WARM_SECONDS:.0f}s",
+        command = ["wrk", "--latency", "--timeout", "10s", "-t1", f"-c{_CONNECTIONS}", f"-d{self._seconds + _WARM_SECONDS:.0f}s",
                    url + "/page/7"]
         return self.children.start("load", command)
 

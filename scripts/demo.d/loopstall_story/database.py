@@ -14,7 +14,7 @@ from loopstall_demo.example import free_port
 
 _WORDS = """
 CREATE TABLE words AS SELECT page, x, y, md5((page * 1000 + y * 10 + x)::text) AS word
-  FROM generate_series(0, 99) page, generate_series(0, 39) y, generate_series(0, 9) x;
+  FROM generate_series(0, 99) page, generate_series(0, 79) y, generate_series(0, 9) x;
 CREATE INDEX ON words (page);
 ANALYZE words;
 """

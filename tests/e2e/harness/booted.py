@@ -4,6 +4,7 @@
 import contextlib
 import json
 import pathlib
+import re
 import shutil
 import subprocess
 import tempfile
@@ -15,11 +16,11 @@ from . import containers, waiting
 
 INIT = "/lib/systemd/systemd"
 NAMESPACES = ("pid", "mount", "cgroup", "uts", "ipc", "network")
-CAPABILITIES = [f"CAP_{name}" for name in (
+CAPABILITIES = (
     "CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP LINUX_IMMUTABLE NET_BIND_SERVICE "
     "NET_BROADCAST NET_ADMIN NET_RAW IPC_LOCK IPC_OWNER SYS_MODULE SYS_RAWIO SYS_CHROOT SYS_PTRACE SYS_PACCT SYS_ADMIN "
     "SYS_BOOT SYS_NICE SYS_RESOURCE SYS_TIME SYS_TTY_CONFIG MKNOD LEASE AUDIT_WRITE AUDIT_CONTROL SETFCAP MAC_OVERRIDE "
-    "MAC_ADMIN SYSLOG WAKE_ALARM BLOCK_SUSPEND AUDIT_READ PERFMON BPF CHECKPOINT_RESTORE").split()]
+    "MAC_ADMIN SYSLOG WAKE_ALARM BLOCK_SUSPEND AUDIT_READ PERFMON BPF CHECKPOINT_RESTORE").split()
 MOUNTS = [
     {"destination": "/proc", "type": "proc", "source": "proc"},
     {"destination": "/sys", "type": "bind", "source": "/sys", "options": ["rbind", "rslave"]},
@@ -29,6 +30,13 @@ MOUNTS = [
     {"destination": "/run", "type": "tmpfs", "source": "tmpfs", "options": ["mode=755"]},
     {"destination": "/tmp", "type": "tmpfs", "source": "tmpfs", "options": ["mode=1777"]},
 ]
+
+
+def own_capabilities():
+    """Those of this process, which it can give."""
+    status = pathlib.Path("/proc/self/status").read_text()
+    mask = int(re.search(r"^CapEff:\t(\w+)", status, re.MULTILINE)[1], 16)
+    return [f"CAP_{name}" for number, name in enumerate(CAPABILITIES) if mask >> number & 1]
 
 
 class Booted:
@@ -60,7 +68,7 @@ def booted(shared):
         "hostname": "booted",
         "process": {"user": {"uid": 0, "gid": 0}, "args": [INIT], "cwd": "/",
                     "env": ["PATH=/usr/sbin:/usr/bin:/sbin:/bin", "container=runc"],
-                    "capabilities": {kind: CAPABILITIES for kind in ("bounding", "effective", "permitted")}},
+                    "capabilities": {kind: own_capabilities() for kind in ("bounding", "effective", "permitted")}},
         "mounts": [*MOUNTS, {"destination": str(shared), "type": "bind", "source": str(shared),
                              "options": ["bind", "ro"]}],
         "linux": {"cgroupsPath": f"/{name}", "namespaces": [{"type": kind} for kind in NAMESPACES]},
@@ -69,6 +77,7 @@ def booted(shared):
         # What this machine starts at boot is not wanted.
         (root / "etc/systemd/system/default.target").unlink(missing_ok=True)
         (root / "etc/systemd/system/default.target").symlink_to("/lib/systemd/system/basic.target")
+        (root / "usr/sbin/policy-rc.d").unlink(missing_ok=True)  # of machines that let packages start nothing
         (root / str(shared).lstrip("/")).mkdir(parents=True, exist_ok=True)
         specification["root"] = {"path": str(root), "readonly": False}
         (pathlib.Path(bundle) / "config.json").write_text(json.dumps(specification))
