@@ -15,7 +15,7 @@ import requests
 from PIL import Image
 
 _PAUSE_SECONDS = 0.003
-_SCAN_SIZE, _THUMBNAIL_SIZE = (500, 660), (200, 264)
+_SCAN_SIZE, _THUMBNAIL_SIZE = (720, 960), (240, 320)
 _WORDS = "SELECT x, y, word FROM words, pg_sleep(0.002) WHERE page = %s ORDER BY y, x"
 
 

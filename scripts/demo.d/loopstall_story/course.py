@@ -65,7 +65,7 @@ class Course:
         if before is None or after is None:
             raise DemoError("The agent did not find the service's loop.")
         grown = report.growth(before, after)
-        return report.Result(stage, figures, report.utilization_of(grown),
+        return report.Result(stage, figures, report.share_of(grown, "busy"), report.share_of(grown, "starved"),
                              report.culprit_of(grown, named.get("functions", [])),
                              report.predicted_of(named.get("gain", {}), stage.mended_next))
 

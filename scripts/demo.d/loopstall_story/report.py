@@ -5,12 +5,13 @@ import dataclasses
 import re
 from typing import Any, Dict, List, Optional, Sequence
 
-from loopstall_demo.model import BLOCKING_CAUSES
+from loopstall_demo.model import BLOCKING_CAUSES, MACHINE_CAUSES
 from loopstall_story.stages import Stage
 
-#: Of the loops' time: the mission's rule for waiting, and what computing is worth a process pool for.
-BLOCKING_SHARE, COMPUTING_SHARE = 0.05, 0.25
-SATURATED = 0.8
+#: Of the loops' time: the mission's rule for waiting, and what computing is worth a process pool for, if it is that
+#: long at a time: moving shorter pieces costs more than they do.
+BLOCKING_SHARE, COMPUTING_SHARE, COMPUTING_SECONDS = 0.05, 0.25, 0.0025
+SATURATED, STARVED = 0.7, 0.1
 NO_CULPRIT = "saturated, no culprit: faster loop, faster encoding or more workers"
 _UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0}
 
@@ -42,6 +43,7 @@ class Result:
     stage: Stage
     load: Load
     utilization: float
+    starved: float  #: of the loops' time, in which the machine let them wait for a CPU
     culprit: Optional[Culprit]
     predicted: Optional[float]  #: times the requests per second once the next stage's functions are mended
 
@@ -58,10 +60,13 @@ def load_of(text: str) -> Load:
 
 
 def growth(before: Dict[str, Any], after: Dict[str, Any]) -> Dict[Any, float]:
-    """Seconds by (function, cause) between two answers of the API, and by (None, "busy"), (None, "idle")."""
+    """Seconds by (function, cause) between two answers of the API, and by (None, "busy"), (None, "idle") and
+    (None, "starved"), a part of busy."""
+    by_cause = {cause: seconds - before["busy_seconds"].get(cause, 0.0) for cause, seconds in after["busy_seconds"].items()}
     grown = {
-        (None, "busy"): sum(after["busy_seconds"].values()) - sum(before["busy_seconds"].values()),
+        (None, "busy"): sum(by_cause.values()),
         (None, "idle"): after["idle_seconds"] - before["idle_seconds"],
+        (None, "starved"): sum(by_cause.get(cause, 0.0) for cause in MACHINE_CAUSES),
     }
     earlier = {(one["function"], one["cause"]): one["busy_seconds"] for one in before["functions"]}
     for one in after["functions"]:
@@ -70,10 +75,10 @@ def growth(before: Dict[str, Any], after: Dict[str, Any]) -> Dict[Any, float]:
     return grown
 
 
-def utilization_of(grown: Dict[Any, float]) -> float:
-    """Of all loops together."""
+def share_of(grown: Dict[Any, float], what: str) -> float:
+    """Of the time of all loops together: "busy", which is their utilisation, or "starved"."""
     life = grown[None, "busy"] + grown[None, "idle"]
-    return grown[None, "busy"] / life if life > 0 else 0.0
+    return grown[None, what] / life if life > 0 else 0.0
 
 
 def culprit_of(grown: Dict[Any, float], functions: Sequence[Dict[str, Any]]) -> Optional[Culprit]:
@@ -82,7 +87,10 @@ def culprit_of(grown: Dict[Any, float], functions: Sequence[Dict[str, Any]]) -> 
     best = None
     for one in functions:
         share = grown.get((one["function"], one["cause"]), 0.0) / life if life > 0 else 0.0
-        limit = BLOCKING_SHARE if one["cause"] in BLOCKING_CAUSES else COMPUTING_SHARE
+        blocks = one["cause"] in BLOCKING_CAUSES
+        limit = BLOCKING_SHARE if blocks else COMPUTING_SHARE
+        if not blocks and (one["p50_seconds"] or 0.0) < COMPUTING_SECONDS:
+            continue
         if one["function"].startswith("~") or share < limit or (best and share <= best.share):
             continue
         best = Culprit(one["function"], f"{one['file']}:{one['line']}", one["cause"], share, one["advice"])
@@ -108,7 +116,10 @@ def _verdict(result: Result) -> str:
     if result.culprit:
         culprit = result.culprit
         return f"{culprit.function} ({culprit.place}), {culprit.share:.0%} of the loop, {culprit.cause}"
-    return NO_CULPRIT if result.utilization >= SATURATED else "no culprit, and the loop has room"
+    starved = f"; {result.starved:.0%} of the time no CPU was free" if result.starved >= STARVED else ""
+    if result.utilization >= SATURATED:
+        return NO_CULPRIT + starved
+    return "no culprit" + (starved or ", and the loops have room")
 
 
 def stage_lines(result: Result) -> List[str]:

@@ -41,7 +41,8 @@ def test_wrks_errors_are_counted():
 
 
 def function(name, cause, seconds, **more):
-    return {"function": name, "cause": cause, "busy_seconds": seconds, "file": "a.py", "line": 1, "advice": "", **more}
+    return {"function": name, "cause": cause, "busy_seconds": seconds, "file": "a.py", "line": 1, "advice": "",
+            "p50_seconds": 0.01, **more}
 
 
 def service(busy, idle, *functions):
@@ -53,11 +54,22 @@ def test_the_culprit_took_most_of_the_time_of_the_load():
     after = service(14, 11, function("old", "network", 9), function("ask", "network", 1),
                     function("compress", "cpu", 2), function("~framework", "cpu", 3))
     grown = report.growth(before, after)
-    assert report.utilization_of(grown) == pytest.approx(0.8)
+    assert report.share_of(grown, "busy") == pytest.approx(0.8)
     culprit = report.culprit_of(grown, after["functions"])
     assert (culprit.function, culprit.share) == ("compress", pytest.approx(0.4))
-    quiet = service(14, 11, function("ask", "network", 0.2), function("encode", "cpu", 1.2))
+    quiet = service(14, 11, function("ask", "network", 0.2), function("encode", "cpu", 1.2),
+                    function("talk", "cpu", 2, p50_seconds=0.0015), function("rare", "cpu", 2, p50_seconds=None))
     assert report.culprit_of(report.growth(before, quiet), quiet["functions"]) is None
+
+
+def test_what_the_machine_took_is_told_apart():
+    before, after = service(10, 10), service(12, 11)
+    before["busy_seconds"]["runqueue"], after["busy_seconds"]["runqueue"] = 1, 2
+    grown = report.growth(before, after)
+    assert report.share_of(grown, "busy") == pytest.approx(0.75)
+    assert report.share_of(grown, "starved") == pytest.approx(0.25)
+    result = report.Result(STAGES[6], report.Load(100, 0.2, 0), 0.5, 0.25, None, None)
+    assert "25% of the time no CPU was free" in "\n".join(report.stage_lines(result))
 
 
 def test_what_is_mended_together_is_predicted_together():
@@ -70,9 +82,9 @@ def test_what_is_mended_together_is_predicted_together():
 
 def test_a_saturated_loop_without_a_culprit_has_its_words():
     load = report.Load(100, 0.2, 0)
-    lines = "\n".join(report.stage_lines(report.Result(STAGES[3], load, 0.99, None, None)))
+    lines = "\n".join(report.stage_lines(report.Result(STAGES[3], load, 0.99, 0, None, None)))
     assert "saturated, no culprit: faster loop, faster encoding or more workers" in lines
-    assert "the loop has room" in "\n".join(report.stage_lines(report.Result(STAGES[3], load, 0.3, None, None)))
+    assert "the loops have room" in "\n".join(report.stage_lines(report.Result(STAGES[3], load, 0.3, 0, None, None)))
 
 
 def test_two_stages(privileged, agent_binary):
