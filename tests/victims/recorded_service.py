@@ -3,7 +3,7 @@
 
     recorded_service.py broken|mended|forking TRUTH
 
-Forty times, `rest` sleeps for 25 ms and `burn` computes for 25 ms: on the loop's thread (broken; forking: in a
+Thirty times, `rest` sleeps for 25 ms and `burn` computes for 25 ms: on the loop's thread (broken; forking: in a
 child that was forked), or awaited and in a process of a pool (mended). Then what each took is written to the file
 TRUTH, as JSON. `rest` has a name that means something to a page and to flamegraph.pl.
 """
@@ -17,7 +17,7 @@ import time
 
 import victim
 
-ROUNDS, HOLD_SECONDS = 40, 0.025
+ROUNDS, HOLD_SECONDS = 30, 0.025
 HOSTILE_NAME = "</script><b>rest;</b>"
 
 truth = {"rest": 0.0, "burn": 0.0, "rounds": 0}

@@ -21,7 +21,7 @@ def test_the_agent_names_all_and_accuses_none():
     demo = str(example_stack.REPOSITORY / "scripts" / "demo")
     start = time.monotonic()
     run = subprocess.run(
-        [demo, "--agent", str(AGENT)], capture_output=True, text=True, timeout=240
+        [demo, "--agent", str(AGENT), "--duration", "20"], capture_output=True, text=True, timeout=240
     )
     print(run.stdout, run.stderr)
     assert run.returncode == 0

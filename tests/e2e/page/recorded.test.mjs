@@ -43,7 +43,7 @@ test("the page names what held the loop, a hostile name as it is", async () => {
   assert.deepEqual([first[0], second[0]].sort(), [HOSTILE, "burn"]);
   for (const [, time] of [first, second]) {
     const seconds = secondsOf(time);
-    assert.ok(seconds > 0.8 && seconds < 1.3, time);
+    assert.ok(seconds > 0.6 && seconds < 1, time);
   }
   const frames = await titles(visit);
   assert.ok(frames.some((title) => title.startsWith(HOSTILE + "  recorded_service.py")), frames.join("\n"));

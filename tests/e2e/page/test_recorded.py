@@ -28,7 +28,7 @@ class Recorded(NamedTuple):
 
 
 def record(folder, name, *flags, form="broken"):
-    """Until the program ends, which is after two seconds and some."""
+    """Until the program ends, which is after two seconds."""
     truth = folder / f"{name}.truth"
     words = [binary(), "record", "-r", "499", "-d", "40s", "-o", folder / name, *flags, "--", PYTHON, VICTIM, form, truth]
     done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=90, check=False)
@@ -90,7 +90,7 @@ def test_it_says_what_it_found(collapsed):
     said = re.search(r"recorded_service\.py was busy for ([\d.]+) s of ([\d.]+) s: ", collapsed.done.stderr)
     recorded = sum(seconds for _, _, seconds, _ in collapsed_stacks(collapsed.path))
     assert abs(float(said[1]) - recorded) <= 0.06, (said[0], recorded)
-    assert "sleep 1.0 s" in collapsed.done.stderr
+    assert re.search(r"sleep (7[0-9]{2}|8[0-9]{2}) ms", collapsed.done.stderr), collapsed.done.stderr
 
 
 def test_speedscope_files_are_true(speedscope):
