@@ -69,7 +69,9 @@ def check_blame(case, seen):
     functions = {match.hold["function"] for match in matches}
     assert functions == set(case.causes)
     assert len(matches) >= case.holds * len(functions) * 2 // 3, "too few holds to judge by"
-    assert len(wrong) <= len(matches) // 100, wrong
+    # A hold of 20 ms that computes is met by two ticks; one of them may meet what its caller does around the call.
+    sampled = "cpu" in case.causes.values()
+    assert len(wrong) <= max(sampled, len(matches) // 100), wrong
 
 
 def check_causes(case, seen):
