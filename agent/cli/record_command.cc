@@ -98,14 +98,14 @@ class Recording {
     auto session = start_measuring(config, clock_);
     if (!session) return tl::unexpected(session.error());
     session_ = std::move(*session);
-    wait_until_ready(signals_, clock_, *session_);
+    is_interrupted_ = !wait_until_ready(signals_, clock_, *session_);
     return child_ != nullptr ? child_->run() : Result<void>();
   }
 
   /// Until the time is over, the service has ended, or somebody wants it to end.
   profile::Profile hold() {
     const uint64_t start_ns = clock_.monotonic_ns(), start_wall_ns = clock_.wall_ns();
-    {
+    if (!is_interrupted_) {
       Progress progress(request_.duration_ns);
       wait_until(signals_, clock_, request_.duration_ns, [&] {
         progress.show(clock_.monotonic_ns() - start_ns, state_of(*session_->snapshot()));
@@ -139,6 +139,7 @@ class Recording {
   const RecordRequest& request_;
   StopSignals& signals_;
   const base::Clock& clock_;
+  bool is_interrupted_ = false;  // before it was ready
   std::vector<uint32_t> pids_;
   std::unique_ptr<session::Session> session_;
   std::unique_ptr<Child> child_;

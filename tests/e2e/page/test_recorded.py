@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import pytest
 
+from harness import waiting
 from harness.paths import PYTHON, VICTIMS, binary
 
 pytestmark = pytest.mark.usefixtures("privileged", "agent_binary")
@@ -74,7 +75,7 @@ def assert_true(stacks, truth, hostile=HOSTILE):
     # Its first hold has no name where it came between the look at the process and the loop's beginning.
     least = truth["rest"] - 1.2 * truth["rest"] / truth["rounds"]
     assert least <= seconds[hostile, "sleep"] <= truth["rest"] * 1.01 + 0.002, seconds
-    assert sum(value for (_, cause), value in seconds.items() if cause == "sleep") >= truth["rest"] * 0.995 - 0.002, seconds
+    assert sum(value for (_, cause), value in seconds.items() if cause == "sleep") >= least, seconds
     assert truth["burn"] * 0.9 <= seconds["burn", "cpu"] <= truth["burn"] * 1.1 + 0.02, seconds
     rest = sum(value for (name, cause), value in seconds.items()
                if (name, cause) not in ((hostile, "sleep"), ("burn", "cpu")) and cause not in ("runqueue", "throttled"))
@@ -130,7 +131,8 @@ def test_a_recording_can_be_replayed(folder):
     replayed = subprocess.run([binary(), "replay", recorded.path], capture_output=True, text=True, timeout=60, check=True)
     slept, = [float(line.rsplit(" ", 1)[1]) for line in replayed.stdout.splitlines()
               if line.startswith("loopstall_busy_seconds_total{") and 'cause="sleep"' in line]
-    assert recorded.truth["rest"] * 0.995 <= slept <= recorded.truth["rest"] * 1.01 + 0.002
+    # Of the first hold a part may have been before the loop was found.
+    assert recorded.truth["rest"] - 0.026 <= slept <= recorded.truth["rest"] * 1.01 + 0.002
 
 
 def test_the_mended_twin_is_not_accused(folder):
@@ -155,14 +157,27 @@ def test_workers_are_followed_where_that_is_asked(folder, follows):
 
 
 def test_ctrl_c_keeps_what_was_recorded(folder):
-    path = folder / "interrupted.folded"
-    with subprocess.Popen([PYTHON, VICTIM, "broken", folder / "truth"]) as victim:
-        with subprocess.Popen([binary(), "record", "-p", str(victim.pid), "-o", path], stderr=subprocess.PIPE,
-                              text=True) as recorder:
-            time.sleep(1.5)
-            recorder.send_signal(signal.SIGINT)
-            _, said = recorder.communicate(timeout=20)
-        victim.kill()
+    path, truth = folder / "interrupted.folded", folder / "interrupted.truth"
+    with subprocess.Popen([binary(), "record", "-o", path, "--", PYTHON, VICTIM, "broken", truth],
+                          stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as recorder:
+        runs = ["pgrep", "-f", f"^{PYTHON} .*broken {truth}"]
+        waiting.until(lambda: subprocess.run(runs, stdout=subprocess.DEVNULL, check=False).returncode == 0, 30,
+                      "the program runs")
+        time.sleep(1)
+        recorder.send_signal(signal.SIGINT)
+        _, said = recorder.communicate(timeout=20)
     assert recorder.returncode == 0, said
     slept = sum(seconds for _, cause, seconds, _ in collapsed_stacks(path) if cause == "sleep")
     assert 0.05 <= slept <= 1.0
+
+
+def test_ctrl_c_before_it_measures_ends_it(folder):
+    path = folder / "too-early.folded"
+    with subprocess.Popen([binary(), "record", "-p", str(os.getpid()), "-o", path], stderr=subprocess.PIPE,
+                          text=True) as recorder:
+        waiting.until(path.exists, 10, "it has begun")
+        time.sleep(0.1)
+        recorder.send_signal(signal.SIGINT)
+        _, said = recorder.communicate(timeout=20)
+    assert recorder.returncode == 3 and "no event loop was found" in said
+    assert not path.exists()
