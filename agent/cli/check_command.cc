@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <csignal>
 #include <cstdio>
 #include <cstring>
 #include <ctime>
@@ -95,9 +94,7 @@ class Service {
       return status ? fmt::format("the service has ended ({})", ending_text(*status)) : "";
     }
     for (const uint32_t pid : pids_) {
-      if (::kill(static_cast<pid_t>(pid), 0) != 0 && errno == ESRCH) {
-        return fmt::format("the service's process {} has ended", pid);
-      }
+      if (is_gone(pid)) return fmt::format("the service's process {} has ended", pid);
     }
     return {};
   }

@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "check/blocked_limit.h"
+#include "cli/service_words.h"
 #include "config/values.h"
 
 namespace loopstall::cli {
@@ -101,16 +102,11 @@ Result<CheckRequest> read_check(const CheckWords& words, const std::vector<std::
   const auto format = read_format(words.format);
   if (!format) return tl::unexpected(format.error());
   request.format = *format;
-  if (!words.duration.empty()) {
-    const auto duration =
-        config::duration_value("--duration", words.duration, config::kLookDuration);
-    if (!duration) return tl::unexpected(duration.error());
-    request.duration_ns = *duration;
-  }
-  if (service.empty() == config.pids.empty()) {
-    return fail(ErrorKind::usage,
-                "loopstall check needs one of both, the pid of a service (-p PID) or its command "
-                "(-- COMMAND)");
+  const auto duration = read_duration(words.duration, request.duration_ns);
+  if (!duration) return tl::unexpected(duration.error());
+  request.duration_ns = *duration;
+  if (auto one = check_one_service("check", service, config); !one) {
+    return tl::unexpected(one.error());
   }
   request.command = service;
   request.load = words.load;

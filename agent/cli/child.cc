@@ -114,6 +114,8 @@ void Child::end() {
   while (!ended()) std::this_thread::sleep_for(kStep);
 }
 
+bool is_gone(uint32_t pid) { return ::kill(static_cast<pid_t>(pid), 0) != 0 && errno == ESRCH; }
+
 std::string ending_text(int wait_status) {
   if (WIFEXITED(wait_status)) return fmt::format("exit status {}", WEXITSTATUS(wait_status));
   const char* name = ::sigabbrev_np(WTERMSIG(wait_status));

@@ -44,6 +44,9 @@ class Child {
   bool is_over_ = false;
 };
 
+/// Whether there is no such process any more.
+bool is_gone(uint32_t pid);
+
 /// "exit status 1", "SIGKILL".
 std::string ending_text(int wait_status);
 

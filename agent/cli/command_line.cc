@@ -14,8 +14,8 @@
 
 #include "cli/check_words.h"
 #include "cli/record_words.h"
+#include "cli/service_words.h"
 #include "cli/unknown_word.h"
-#include "config/values.h"
 
 namespace loopstall::cli {
 namespace {
@@ -163,9 +163,7 @@ Result<void> read_top(Grammar& grammar) {
     }
     grammar.top_request.order = *order;
   }
-  if (grammar.top_duration.empty()) return {};
-  const auto duration =
-      config::duration_value("--duration", grammar.top_duration, config::kLookDuration);
+  const auto duration = read_duration(grammar.top_duration, grammar.top_request.duration_ns);
   if (!duration) return tl::unexpected(duration.error());
   grammar.top_request.duration_ns = *duration;
   return {};

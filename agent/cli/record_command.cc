@@ -5,8 +5,6 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <csignal>
 #include <cstdio>
 #include <memory>
 #include <optional>
@@ -49,12 +47,6 @@ std::string state_of(const stalls::Snapshot& snapshot) {
   if (loops == 0) return "no loop yet";
   return fmt::format("{} {}, busy {}", loops, loops == 1 ? "loop" : "loops",
                      terminal::percent_text(busy / static_cast<double>(loops)));
-}
-
-bool have_all_ended(const std::vector<uint32_t>& pids) {
-  return std::all_of(pids.begin(), pids.end(), [](uint32_t pid) {
-    return ::kill(static_cast<pid_t>(pid), 0) != 0 && errno == ESRCH;
-  });
 }
 
 /// "app.main:app was busy for 12.3 s of 60.0 s: network 11.0 s, cpu 1.1 s".
@@ -133,7 +125,8 @@ class Recording {
 
  private:
   bool has_ended() {
-    return child_ != nullptr ? child_->ended().has_value() : have_all_ended(pids_);
+    return child_ != nullptr ? child_->ended().has_value()
+                             : std::all_of(pids_.begin(), pids_.end(), is_gone);
   }
 
   const RecordRequest& request_;

@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "base/log.h"
-#include "config/values.h"
+#include "cli/service_words.h"
 
 namespace loopstall::cli {
 namespace {
@@ -59,16 +59,11 @@ Result<RecordRequest> read_record(const RecordWords& words, const std::vector<st
   if (!format) return tl::unexpected(format.error());
   request.format = *format;
   request.output = words.output;
-  if (!words.duration.empty()) {
-    const auto duration =
-        config::duration_value("--duration", words.duration, config::kLookDuration);
-    if (!duration) return tl::unexpected(duration.error());
-    request.duration_ns = *duration;
-  }
-  if (service.empty() == config.pids.empty()) {
-    return fail(ErrorKind::usage,
-                "loopstall record needs one of both, the pid of a service (-p PID) or its command "
-                "(-- COMMAND)");
+  const auto duration = read_duration(words.duration, request.duration_ns);
+  if (!duration) return tl::unexpected(duration.error());
+  request.duration_ns = *duration;
+  if (auto one = check_one_service("record", service, config); !one) {
+    return tl::unexpected(one.error());
   }
   request.command = service;
   request.config = std::move(config);

@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "base/nearest.h"
+#include "config/yaml_entries.h"
 
 namespace loopstall::config {
 namespace {
@@ -14,8 +15,6 @@ namespace {
 using base::ErrorKind;
 using base::fail;
 using base::Result;
-
-int line_of(const YAML::Node& node) { return node.Mark().line + 1; }
 
 const FileKey* find(const std::vector<FileKey>& keys, const std::string& name) {
   const auto found =

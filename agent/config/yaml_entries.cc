@@ -10,8 +10,6 @@ using base::ErrorKind;
 using base::fail;
 using base::Result;
 
-int line_of(const YAML::Node& node) { return node.Mark().line + 1; }
-
 Result<void> at_line(int line, Result<void> done) {
   if (done) return done;
   return fail(done.error().kind, "line {}: {}", line, done.error().message);
@@ -27,6 +25,8 @@ Result<void> read_entry(const YAML::Node& entry, const TakeMember& take, const E
 }
 
 }  // namespace
+
+int line_of(const YAML::Node& node) { return node.Mark().line + 1; }
 
 Result<void> read_entries(const std::string& text, const std::string& key, const TakeMember& take,
                           const EndEntry& end) {

@@ -24,6 +24,9 @@ using EndEntry = std::function<base::Result<void>(int line)>;
 base::Result<void> read_entries(const std::string& text, const std::string& key,
                                 const TakeMember& take, const EndEntry& end);
 
+/// The line of the file that it stands on.
+int line_of(const YAML::Node& node);
+
 /// The text of a scalar. Fails when it is none.
 base::Result<std::string> scalar(const std::string& key, const YAML::Node& value);
 
