@@ -26,6 +26,16 @@ bool has_loops(const session::Session& session) {
                      [](const auto& service) { return !service.loops.empty(); });
 }
 
+/// Whether each loop's utilisation is one of some time, and not of the moment when it was found.
+bool are_measured(const session::Session& session) {
+  const auto snapshot = session.snapshot();
+  return std::all_of(
+      snapshot->services.begin(), snapshot->services.end(), [](const auto& service) {
+        return std::all_of(service.loops.begin(), service.loops.end(),
+                           [](const auto& loop) { return loop.measured_60s_ns >= kLookNs / 2; });
+      });
+}
+
 /// Whether each turn that lasts has a stack with names.
 bool has_stacks(const session::Session& session) {
   const auto snapshot = session.snapshot();
@@ -58,6 +68,7 @@ base::Result<void> run_dump(const DumpRequest& request) {
       wait_until_ready(signals, clock, measured) &&
       wait_until(signals, clock, kLoopPatienceNs, [&] { return has_loops(measured); }) &&
       wait_until(signals, clock, kLookNs, [] { return false; }) &&
+      wait_until(signals, clock, kLoopPatienceNs, [&] { return are_measured(measured); }) &&
       wait_until(signals, clock, kNamesPatienceNs, [&] { return has_stacks(measured); });
   if (!goes_on) return {};
   if (!has_loops(measured)) {

@@ -779,6 +779,7 @@ stalls::LoopState Measurement::state_of(const Loop& loop) const {
   if (!loop.has_ended()) state.turn = stalls::turn_in_progress(account);
   state.phase = account.serving ? "serving" : "startup";
   state.utilization_60s = loop.ledger().utilization().ratio();
+  state.measured_60s_ns = loop.ledger().utilization().life_ns();
   if (state.turn.start_ns == 0) return state;
   if (const SeenStackPtr seen = loop.known_in_turn(state.turn.number)) {
     state.stack = seen->known->stack;

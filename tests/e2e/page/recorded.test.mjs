@@ -39,7 +39,7 @@ for (const [name, look] of Object.entries({
 
 test("the page names what held the loop, a hostile name as it is", async () => {
   const visit = await Visit.to(browser, HTML);
-  const [first, second] = await rows(visit);
+  const [first, second] = (await rows(visit)).filter(([name]) => name !== "~machine"); // its share is what it is
   assert.deepEqual([first[0], second[0]].sort(), [HOSTILE, "burn"]);
   for (const [, time] of [first, second]) {
     const seconds = secondsOf(time);

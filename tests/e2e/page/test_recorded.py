@@ -30,7 +30,8 @@ class Recorded(NamedTuple):
 
 def record(folder, name, *flags, form="broken"):
     """Until the program ends, which is after two seconds."""
-    truth = folder / f"{name}.truth"
+    # The command is shown, and its words may be longer than a telephone is wide.
+    truth = folder / f"{name}.{'truth-of-a-long-name-' * 4}.json"
     words = [binary(), "record", "-r", "499", "-d", "40s", "-o", folder / name, *flags, "--", PYTHON, VICTIM, form, truth]
     done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=90, check=False)
     assert done.returncode == 0, done.stderr

@@ -25,6 +25,7 @@ def case(name, kind):
     """A testcase element as ctest 3.25 writes it."""
     inner = {
         "passed": '<system-out>fine</system-out>',
+        "unsteady": '<system-out>F\nunsteady: test_x.py::a: 1 == 2; not when run again</system-out>',
         "failed": '<failure message=""/><system-out>bad</system-out>',
         "missing": '<skipped message="Unable to find executable"/>',
         "gtest": '<skipped message="SKIP_REGULAR_EXPRESSION_MATCHED"/><system-out>'
@@ -32,7 +33,7 @@ def case(name, kind):
         "skipped": '<skipped message="SKIP_RETURN_CODE=77"/>'
                    '<system-out>some words\nskipped: needs root\nother words</system-out>',
     }[kind]
-    status = {"passed": "run", "failed": "fail"}.get(kind, "notrun")
+    status = {"passed": "run", "unsteady": "run", "failed": "fail"}.get(kind, "notrun")
     return xml.etree.ElementTree.fromstring(
         f'<testcase name="{name}" status="{status}">{inner}</testcase>')
 
@@ -61,6 +62,12 @@ class Summary(unittest.TestCase):
     def test_a_failure_is_told_with_its_last_words(self):
         lines, _ = summarise({"b": ("e2e", "failed"), "c": ("e2e", "passed")}, ["e2e"])
         self.assertEqual(["  failed: b", "  | bad"], lines[-2:])
+
+    def test_what_passed_only_when_run_again_is_told(self):
+        lines, faults = summarise({"b": ("e2e", "unsteady"), "c": ("e2e", "passed")}, ["e2e"])
+        self.assertEqual(["e2e", "2", "0", "0"], lines[1].split())
+        self.assertEqual("  unsteady: test_x.py::a: 1 == 2; not when run again", lines[-1])
+        self.assertEqual([], faults)
 
     def test_the_reason_of_a_googletest_skip(self):
         lines, _ = summarise({"d": ("unit", "gtest"), "e": ("unit", "passed")}, ["unit"])
