@@ -140,6 +140,18 @@ TEST(CheckReport, SarifPointsIntoTheRepository) {
   EXPECT_THAT(result["message"]["text"].get<std::string>(), HasSubstr("Use httpx.AsyncClient."));
 }
 
+TEST(CheckReport, SarifSaysOfEachRuleWhatCodeScanningShows) {
+  const Json sarif = Json::parse(report(judgement_of({}), Format::sarif));
+  const Json& driver = sarif["runs"][0]["tool"]["driver"];
+  EXPECT_THAT(driver["semanticVersion"].get<std::string>(), HasSubstr("."));
+  EXPECT_EQ(driver["rules"].size(), 3);
+  for (const Json& rule : driver["rules"]) {
+    for (const char* text : {"shortDescription", "fullDescription", "help"}) {
+      EXPECT_GT(rule[text]["text"].get<std::string>().size(), 20) << rule["id"] << " " << text;
+    }
+  }
+}
+
 TEST(CheckReport, SarifOfAKnownOneIsSuppressed) {
   Judgement judgement = judgement_of({finding_of(Rule::hold, "ask")});
   excuse(judgement, {}, "2026-11-29", {id_of(judgement.findings[0])});
