@@ -22,8 +22,8 @@ constexpr std::array<Unit, 6> kUnits = {{{"h", 3'600'000'000'000},
                                          {"us", 1'000},
                                          {"ns", 1}}};
 
-// A week, in any unit, is beyond every bound, so longer numbers need no exact value.
-constexpr std::size_t kMaxDigits = 15;
+// All that 64 bits hold in nanoseconds, so that what format_duration_ns() writes can be read again.
+constexpr std::size_t kMaxDigits = 20;
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 

@@ -32,7 +32,7 @@ MAY_INCLUDE = {
 # `exposition` sees loops and stacks only through these, which the snapshot is made of.
 ONLY_HEADERS = {
     ("exposition", "loops"): {"loops/labels.h"},
-    ("check", "exposition"): {"exposition/json_values.h"},
+    ("check", "exposition"): {"exposition/json_values.h", "exposition/build_info.h"},
     ("check", "loops"): {"loops/labels.h"},
     ("profile", "exposition"): {"exposition/json_values.h"},
     ("profile", "loops"): {"loops/labels.h"},
