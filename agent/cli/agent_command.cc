@@ -53,13 +53,15 @@ base::Result<void> run_agent(const config::Config& config) {
   StopSignals signals;
   const base::Clock& clock = base::system_clock();
 
-  // The measurement before the ports: a probe of the agent that gets an answer finds it measuring.
-  // Until the first scan is done, /readyz says so.
+  // The ports while it may still have any, and an answer on them only once it measures. Until the
+  // first scan is done, /readyz says so.
+  auto ports = exposition::HttpPorts::listen(http_options(config));
+  if (!ports) return tl::unexpected(ports.error());
   auto started = session::Session::start(config, clock);
   if (!started) return tl::unexpected(started.error());
   const std::shared_ptr<session::Session> session = std::move(*started);
 
-  auto server = exposition::HttpServer::start(http_options(config), session, clock);
+  auto server = exposition::HttpServer::start(http_options(config), std::move(*ports), session, clock);
   if (!server) return tl::unexpected(server.error());
   log_start(config, **server);
 

@@ -42,6 +42,7 @@ struct Config {
   uint32_t max_function_series = 5000;
   double budget = 0.01;            ///< cores that the agent may use, however much it observes
   double budget_per_core = 0.005;  ///< and more for each core on which loops are observed
+  bool drop_capabilities = true;   ///< those that are not needed once all is attached
   base::LogLevel log_level = base::LogLevel::info;
   base::LogFormat log_format = base::LogFormat::logfmt;
 };

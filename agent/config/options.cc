@@ -157,6 +157,11 @@ constexpr Option kOptions[] = {
      [](Config& c, std::string_view n, std::string_view t) {
        return store(percent_value(n, t), c.budget_per_core);
      }},
+    {Audience::agent, "--drop-capabilities", "YES|NO", "yes", false,
+     "Give up the capabilities that are not needed once all is attached",
+     [](Config& c, std::string_view n, std::string_view t) {
+       return store(yes_no_value(n, t), c.drop_capabilities);
+     }},
     {Audience::agent, "--log-level", "LEVEL", "info", false, "debug, info, warning or error",
      [](Config& c, std::string_view n, std::string_view t) {
        return store(log_level_value(n, t), c.log_level);

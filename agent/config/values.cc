@@ -103,6 +103,13 @@ base::Result<double> percent_value(std::string_view name, std::string_view text)
   return *percent / 100;
 }
 
+base::Result<bool> yes_no_value(std::string_view name, std::string_view text) {
+  // YAML's reader hands on what is written; both of its spellings are meant.
+  if (text == "yes" || text == "true") return true;
+  if (text == "no" || text == "false") return false;
+  return fail(ErrorKind::usage, "{} must be yes or no, not '{}'", name, text);
+}
+
 base::Result<std::string> listen_value(std::string_view name, std::string_view text) {
   if (text.starts_with("https:")) {
     return fail(ErrorKind::usage,

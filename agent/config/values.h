@@ -40,6 +40,9 @@ base::Result<std::string> listen_value(std::string_view name, std::string_view t
 /// A share of a core in percent (1%, 0.5%), from 0.001% to 100%; the result is a ratio.
 base::Result<double> percent_value(std::string_view name, std::string_view text);
 
+/// yes or no.
+base::Result<bool> yes_no_value(std::string_view name, std::string_view text);
+
 base::Result<HookMode> hook_value(std::string_view name, std::string_view text);
 base::Result<base::LogLevel> log_level_value(std::string_view name, std::string_view text);
 base::Result<base::LogFormat> log_format_value(std::string_view name, std::string_view text);

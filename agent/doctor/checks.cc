@@ -11,7 +11,7 @@ namespace loopstall::doctor {
 namespace {
 
 constexpr std::pair<int, int> kOldestKernel{5, 15};
-constexpr int kMostParanoid = 2;  // above it, Debian's and Ubuntu's kernels let nobody sample
+constexpr int kMostParanoid = 2;  // above it, Debian's and Ubuntu's kernels ask for CAP_SYS_ADMIN
 
 /// {0, 0} where it is no version.
 std::pair<int, int> version_of(const std::string& release) {
@@ -54,9 +54,13 @@ Check check_lockdown(const Machine& machine) {
 }
 
 Check check_capabilities(const Machine& machine) {
-  if (machine.missing_capabilities.empty()) return {"capabilities", Verdict::ok, "all", {}};
-  return {"capabilities", Verdict::prevents, machine.missing_capabilities + " missing",
-          "run it as root, or grant these: setcap on the binary, capabilities.add in the pod"};
+  if (!machine.missing_capabilities.empty()) {
+    return {"capabilities", Verdict::prevents, machine.missing_capabilities + " missing",
+            "run it as root, or grant these: setcap on the binary, capabilities.add in the pod"};
+  }
+  return {"capabilities", Verdict::ok,
+          machine.needed_capabilities + "; the agent gives up those that attaching alone needs",
+          {}};
 }
 
 Check check_paranoia(const Machine& machine) {
@@ -66,13 +70,16 @@ Check check_paranoia(const Machine& machine) {
   }
   Check check{"perf_event_paranoid", Verdict::ok, std::to_string(*machine.perf_event_paranoid), {}};
   if (machine.may_sample) {
-    check.finding += ", which CAP_PERFMON overrides";
-  } else if (*machine.perf_event_paranoid >= kMostParanoid) {
-    check.verdict = Verdict::limits;
-    check.fix =
-        "grant CAP_PERFMON, or lower /proc/sys/kernel/perf_event_paranoid below 2: else CPU "
-        "time gets no function";
+    check.finding += ", and it may sample";
+    return check;
   }
+  const bool is_patched = *machine.perf_event_paranoid > kMostParanoid;
+  check.verdict = Verdict::limits;
+  check.fix = fmt::format(
+      "grant {}, or lower /proc/sys/kernel/perf_event_paranoid to {}: else CPU time gets no function",
+      is_patched ? "CAP_SYS_ADMIN, which is not needed on kernels without Debian's patch"
+                 : "CAP_PERFMON",
+      is_patched ? "2" : "0");
   return check;
 }
 

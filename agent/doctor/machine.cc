@@ -68,8 +68,9 @@ Machine read_machine(const std::string& root, const std::string& btf_path) {
   machine.btf_path = btf_path.empty() ? root + probes::kKernelBtf : btf_path;
   machine.has_btf = ::access(machine.btf_path.c_str(), R_OK) == 0;
   machine.lockdown = chosen(line_of(root + "/sys/kernel/security/lockdown"));
+  machine.needed_capabilities = probes::needed_capabilities();
   machine.missing_capabilities = probes::missing_capabilities();
-  machine.may_sample = machine.missing_capabilities.find("CAP_PERFMON") == std::string::npos;
+  machine.may_sample = probes::may_sample();
   machine.perf_event_paranoid = number(line_of(root + "/proc/sys/kernel/perf_event_paranoid"));
   machine.has_tracefs = ::access((root + "/sys/kernel/tracing/events/syscalls").c_str(), F_OK) == 0;
   machine.cgroup_version = cgroup_version_at(root + "/sys/fs/cgroup");

@@ -13,8 +13,9 @@ struct Machine {
   std::string btf_path;
   bool has_btf = false;                 ///< that file can be read
   std::optional<std::string> lockdown;  ///< "none", "integrity" or "confidentiality"
-  std::string missing_capabilities;     ///< names, with commas; empty: it has them all
-  bool may_sample = true;               ///< CAP_PERFMON or CAP_SYS_ADMIN
+  std::string needed_capabilities;      ///< names, with commas
+  std::string missing_capabilities;     ///< of those; empty: it has them all
+  bool may_sample = true;               ///< CPU time, by trying
   std::optional<int> perf_event_paranoid;
   bool has_tracefs = false;              ///< its system calls' tracepoints can be seen
   int cgroup_version = 0;                ///< 1, 2, or 0 where none is mounted

@@ -98,30 +98,35 @@ base::Error listen_failure(const ListenAddress& address, int error, std::string_
                                                     error_text(error), remedy(error, flag))};
 }
 
+base::Result<base::UniqueFd> listen(const std::string& text, std::string_view flag) {
+  const auto address = parse_listen_address(text, flag);
+  if (!address) return tl::unexpected(address.error());
+  base::UniqueFd socket = listen_on(*address);
+  if (!socket) return tl::unexpected(listen_failure(*address, errno, flag));
+  return socket;
+}
+
 }  // namespace
+
+base::Result<HttpPorts> HttpPorts::listen(const HttpOptions& options) {
+  auto open = exposition::listen(options.listen, "--listen");
+  if (!open) return tl::unexpected(open.error());
+  auto admin = exposition::listen(options.admin_listen, "--admin-listen");
+  if (!admin) return tl::unexpected(admin.error());
+  return HttpPorts{std::move(*open), std::move(*admin)};
+}
 
 /// One port, the thread that serves it, and its routes.
 class HttpServer::Listener {
  public:
-  struct Spec {
-    std::string_view flag;
-    std::string address;
-    unsigned connections;
-    std::chrono::milliseconds request_timeout;
-  };
-
-  static base::Result<std::unique_ptr<Listener>> start(const Spec& spec,
+  static base::Result<std::unique_ptr<Listener>> start(base::UniqueFd socket, unsigned connections,
+                                                       std::chrono::milliseconds request_timeout,
                                                        std::unique_ptr<Routes> routes) {
-    auto address = parse_listen_address(spec.address, spec.flag);
-    if (!address) return tl::unexpected(address.error());
-    base::UniqueFd socket = listen_on(*address);
-    if (!socket) return tl::unexpected(listen_failure(*address, errno, spec.flag));
     const uint16_t port = port_of(socket.get());
-    std::unique_ptr<Listener> listener(new Listener(std::move(routes), spec.request_timeout, port));
-    if (!listener->serve(std::move(socket), spec.connections)) {
+    std::unique_ptr<Listener> listener(new Listener(std::move(routes), request_timeout, port));
+    if (!listener->serve(std::move(socket), connections)) {
       return base::fail(base::ErrorKind::environment,
-                        "cannot start the HTTP server on {}: out of threads or memory",
-                        address->text());
+                        "cannot start the HTTP server on port {}: out of threads or memory", port);
     }
     return listener;
   }
@@ -189,19 +194,14 @@ class HttpServer::Listener {
 };
 
 base::Result<std::unique_ptr<HttpServer>> HttpServer::start(
-    HttpOptions options, std::shared_ptr<const stalls::SnapshotSource> source,
+    HttpOptions options, HttpPorts ports, std::shared_ptr<const stalls::SnapshotSource> source,
     const base::Clock& clock) {
-  auto public_listener = Listener::start({.flag = "--listen",
-                                          .address = options.listen,
-                                          .connections = options.public_connections,
-                                          .request_timeout = options.request_timeout},
-                                         public_routes(source, options.build, clock));
+  auto public_listener =
+      Listener::start(std::move(ports.open), options.public_connections, options.request_timeout,
+                      public_routes(source, options.build, clock));
   if (!public_listener) return tl::unexpected(public_listener.error());
   auto admin_listener =
-      Listener::start({.flag = "--admin-listen",
-                       .address = options.admin_listen,
-                       .connections = options.admin_connections,
-                       .request_timeout = options.request_timeout},
+      Listener::start(std::move(ports.admin), options.admin_connections, options.request_timeout,
                       admin_routes(source, options.build, clock, std::move(options.admin_hosts)));
   if (!admin_listener) return tl::unexpected(admin_listener.error());
   return std::unique_ptr<HttpServer>(

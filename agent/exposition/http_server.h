@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/result.h"
+#include "base/unique_fd.h"
 #include "exposition/build_info.h"
 #include "stalls/snapshot.h"
 
@@ -25,16 +26,25 @@ struct HttpOptions {
   BuildInfo build = this_build();
 };
 
+/// The sockets of both listeners. They listen, but nobody is answered yet.
+struct HttpPorts {
+  base::UniqueFd open;
+  base::UniqueFd admin;
+
+  /// Fails with ErrorKind::environment when a port cannot be had (the sentence names the flag to
+  /// change), and with ErrorKind::usage when an address is malformed.
+  static base::Result<HttpPorts> listen(const HttpOptions& options);
+};
+
 /// The two HTTP listeners (docs/http.md). Each has a thread of its own that serves all its
 /// connections by their readiness, so that slow peers keep nobody out; neither serves files. The
-/// threads inherit the signal mask of the thread that calls start().
+/// threads inherit the signal mask and the privileges of the thread that calls start().
 class HttpServer {
  public:
-  /// Listens and serves from now on. `clock` must outlive the server. Fails with
-  /// ErrorKind::environment when a port cannot be had (the sentence names the flag to change), and
-  /// with ErrorKind::usage when an address is malformed.
+  /// Serves on those sockets from now on. `clock` must outlive the server. Fails with
+  /// ErrorKind::environment when there are no more threads.
   static base::Result<std::unique_ptr<HttpServer>> start(
-      HttpOptions options, std::shared_ptr<const stalls::SnapshotSource> source,
+      HttpOptions options, HttpPorts ports, std::shared_ptr<const stalls::SnapshotSource> source,
       const base::Clock& clock);
 
   /// Stops both listeners; what is under way is cut off.

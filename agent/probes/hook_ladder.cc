@@ -10,10 +10,9 @@
 #include <utility>
 
 #include "base/log.h"
-#include "base/unique_fd.h"
 #include "probes/attaching.h"
-#include "probes/cpu_clock.h"
 #include "probes/hook_try.h"
+#include "probes/perf_events.h"
 #include "probes/syscalls.h"
 
 namespace loopstall::probes {
@@ -106,25 +105,31 @@ Result<void> attach_lifecycle(AttachedPrograms& programs) {
   return {};
 }
 
-/// Without the clock, turns and blocks are still measured; computing has no function then.
-bool attach_clock(AttachedPrograms& programs, uint32_t rate_hz) {
-  bool is_opened = false;
+std::vector<PerfPoint> open_clocks(const bpf_program* on_tick, uint32_t rate_hz) {
+  std::vector<PerfPoint> clocks;
   for (int cpu = 0; cpu < libbpf_num_possible_cpus(); ++cpu) {
     base::UniqueFd clock = open_cpu_clock(-1, cpu, rate_hz);
-    if (!clock) continue;  // offline
-    bpf_link* link = bpf_program__attach_perf_event(programs.skeleton->progs.on_tick, clock.get());
-    if (link == nullptr) continue;
-    static_cast<void>(clock.release());  // the link's from here on, and closed by it
-    programs.detail_links.emplace_back(link);
-    is_opened = true;
+    if (clock) clocks.push_back({on_tick, std::move(clock)});  // else the CPU is offline
   }
-  if (!is_opened) {
+  return clocks;
+}
+
+/// Without the clock, turns and blocks are still measured; computing has no function then.
+bool attach_clock(AttachedPrograms& programs, uint32_t rate_hz) {
+  if (programs.clocks.empty()) {
+    programs.clocks = open_clocks(programs.skeleton->progs.on_tick, rate_hz);
+  }
+  bool is_attached = false;
+  for (const PerfPoint& clock : programs.clocks) {
+    if (attach_point(clock, programs.detail_links, "the clock")) is_attached = true;
+  }
+  if (!is_attached) {
     base::log_warning(
         "no perf_event clock ({}); CPU time gets no function: lower "
         "/proc/sys/kernel/perf_event_paranoid or grant CAP_PERFMON",
         std::strerror(errno));
   }
-  return is_opened;
+  return is_attached;
 }
 
 Result<Skeleton> open_skeleton(const ProbeOptions& options) {
@@ -173,6 +178,7 @@ Result<AttachedPrograms> attach_step(const Step& step, const ProbeOptions& optio
   const auto clock = attach_details(programs, options.sample_rate_hz);
   if (!clock) return tl::unexpected(clock.error());
   programs.step = &step;
+  programs.polls = step.open_polls(*programs.skeleton);
   programs.hooks.push_back({"scheduler", "tp_btf"});
   programs.hooks.push_back({"tick", *clock ? "perf_event_cpu_clock" : "none"});
   programs.hooks.push_back({"turn_boundary", std::string(step.name)});
@@ -191,7 +197,7 @@ Result<bool> attach_details(AttachedPrograms& programs, uint32_t rate_hz) {
 
 std::vector<Link> attach_poll_points(AttachedPrograms& programs) {
   std::vector<Link> links;
-  programs.step->attach_polls(*programs.skeleton, links);
+  programs.step->attach_polls(*programs.skeleton, programs.polls, links);
   return links;
 }
 

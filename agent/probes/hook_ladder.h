@@ -17,6 +17,8 @@ struct AttachedPrograms {
   Skeleton skeleton;
   std::vector<Link> links;
   std::vector<Link> detail_links;         ///< context switches and the clock
+  std::vector<PerfPoint> clocks;          ///< one a CPU
+  std::vector<PerfPoint> polls;           ///< of poll and select
   std::vector<stalls::HookChoice> hooks;  ///< what was chosen
   const Step* step = nullptr;             ///< one of hook_steps()
 };

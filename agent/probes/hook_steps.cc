@@ -2,6 +2,7 @@
 #include "probes/hook_steps.h"
 
 #include <bpf/btf.h>
+#include <fcntl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 
@@ -14,6 +15,7 @@
 
 #include "base/log.h"
 #include "probes/attaching.h"
+#include "probes/perf_events.h"
 
 namespace loopstall::probes {
 namespace {
@@ -106,7 +108,8 @@ Result<void> attach_fentry(::loopstall_bpf& skeleton, std::vector<Link>& links) 
   return attach_functions(skeleton, links, false);
 }
 
-void attach_fentry_polls(::loopstall_bpf& skeleton, std::vector<Link>& links) {
+void attach_fentry_polls(::loopstall_bpf& skeleton, const std::vector<PerfPoint>& /*points*/,
+                         std::vector<Link>& links) {
   const auto attached = attach_functions(skeleton, links, true);
   if (!attached) base::log_warning("{}", attached.error().message);
 }
@@ -146,7 +149,8 @@ Result<void> attach_kprobes(::loopstall_bpf& skeleton, std::vector<Link>& links)
   return attach_kprobe(links, skeleton.progs.on_close_function, "close", false);
 }
 
-void attach_poll_kprobes(::loopstall_bpf& skeleton, std::vector<Link>& links) {
+void attach_poll_kprobes(::loopstall_bpf& skeleton, const std::vector<PerfPoint>& /*points*/,
+                         std::vector<Link>& links) {
   Result<void> attached;
   if (has_function(kRestartPoll)) {
     attached = attach_kprobe(links, skeleton.progs.on_wait_function_left, kRestartPoll, true);
@@ -205,18 +209,39 @@ Result<void> attach_tracepoints(::loopstall_bpf& skeleton, std::vector<Link>& li
   return attach_tracepoint(links, all.on_close, "sys_enter_", "close");
 }
 
-void attach_poll_tracepoints(::loopstall_bpf& skeleton, std::vector<Link>& links) {
+void open_point(std::vector<PerfPoint>& points, const bpf_program* program, std::string_view prefix,
+                std::string_view call) {
+  const std::string name = std::string(prefix) + std::string(call);
+  base::UniqueFd event = open_tracepoint(std::string(kSyscallEvents) + "/" + name);
+  if (event) {
+    points.push_back({program, std::move(event)});
+  } else {
+    base::log_warning("cannot hook {}: {}", name, std::strerror(errno));
+  }
+}
+
+/// The way out of each call before the way in, so that no call is seen half.
+std::vector<PerfPoint> open_poll_tracepoints(::loopstall_bpf& skeleton) {
   auto& all = skeleton.progs;
-  const std::pair<const bpf_program*, std::string_view> points[] = {
+  const std::pair<const bpf_program*, std::string_view> calls[] = {
       {nullptr, "restart_syscall"},      {all.on_poll_enter, "poll"},
       {all.on_poll_enter, "ppoll"},      {all.on_select_enter, "select"},
       {all.on_select_enter, "pselect6"},
   };
-  for (const auto& [enter, call] : points) {
+  std::vector<PerfPoint> points;
+  for (const auto& [enter, call] : calls) {
     if (!is_everywhere(call) && !has_tracepoint(call)) continue;
-    auto kept = attach_tracepoint(links, all.on_wait_exit, "sys_exit_", call);
-    if (kept && enter != nullptr) kept = attach_tracepoint(links, enter, "sys_enter_", call);
-    if (!kept) base::log_warning("{}", kept.error().message);
+    open_point(points, all.on_wait_exit, "sys_exit_", call);
+    if (enter != nullptr) open_point(points, enter, "sys_enter_", call);
+  }
+  return points;
+}
+
+void attach_poll_points(::loopstall_bpf& /*skeleton*/, const std::vector<PerfPoint>& points,
+                        std::vector<Link>& links) {
+  for (const PerfPoint& point : points) {
+    const auto attached = attach_point(point, links, "poll and select");
+    if (!attached) base::log_warning("{}", attached.error().message);
   }
 }
 
@@ -234,7 +259,8 @@ Result<void> attach_raw_tracepoints(::loopstall_bpf& skeleton, std::vector<Link>
   return keep(links, bpf_program__attach(skeleton.progs.on_syscall_enter), "sys_enter");
 }
 
-void need_no_more(::loopstall_bpf& /*skeleton*/, std::vector<Link>& /*links*/) {}
+void need_no_more(::loopstall_bpf& /*skeleton*/, const std::vector<PerfPoint>& /*points*/,
+                  std::vector<Link>& /*links*/) {}
 
 // ----------------------------------------------------------------------------------------------
 
@@ -248,18 +274,30 @@ std::vector<bpf_program*> boundary_programs(::loopstall_bpf& skeleton) {
   return programs;
 }
 
+std::vector<PerfPoint> have_no_events(::loopstall_bpf& /*skeleton*/) { return {}; }
+
 constexpr std::array<Step, 4> kSteps = {{
-    {BoundaryHook::fentry, "fentry", false, choose_fentry, attach_fentry, attach_fentry_polls},
+    {BoundaryHook::fentry, "fentry", false, choose_fentry, attach_fentry, have_no_events,
+     attach_fentry_polls},
     {BoundaryHook::tracepoint, "tracepoint", false, choose_tracepoints, attach_tracepoints,
-     attach_poll_tracepoints},
+     open_poll_tracepoints, attach_poll_points},
     {BoundaryHook::tp_btf, "tp_btf", false, choose_raw_tracepoints, attach_raw_tracepoints,
-     need_no_more},
-    {BoundaryHook::kprobe, "kprobe", true, choose_kprobes, attach_kprobes, attach_poll_kprobes},
+     have_no_events, need_no_more},
+    {BoundaryHook::kprobe, "kprobe", true, choose_kprobes, attach_kprobes, have_no_events,
+     attach_poll_kprobes},
 }};
 
 }  // namespace
 
 std::span<const Step> hook_steps() { return kSteps; }
+
+Result<void> attach_point(const PerfPoint& point, std::vector<Link>& links, std::string_view what) {
+  // The link owns the descriptor that it is given, and closes it when it is detached.
+  base::UniqueFd event(::fcntl(point.event.get(), F_DUPFD_CLOEXEC, 0));
+  bpf_link* link = bpf_program__attach_perf_event(point.program, event.get());
+  if (link != nullptr) static_cast<void>(event.release());
+  return keep(links, link, what);
+}
 
 Result<void> choose_step(const Step& step, ::loopstall_bpf& skeleton) {
   for (bpf_program* program : boundary_programs(skeleton)) {

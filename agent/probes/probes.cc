@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "probes/decode.h"
 #include "probes/hook_ladder.h"
+#include "probes/privileges.h"
 #include "probes/requirements.h"
 #include "probes/skeleton.h"
 
@@ -257,6 +258,18 @@ bool Probes::set_detail(stalls::Detail detail) {
   programs.skeleton->bss->detail = static_cast<uint32_t>(detail);
   if (!wants_hooks) programs.detail_links.clear();
   return true;
+}
+
+base::Result<std::string> Probes::drop_capabilities() {
+  RemainingWork work;
+  work.uses_a_map = [this] {
+    const uint32_t no_process = 0;
+    ls_process process;
+    const int map = loaded_->fd(loaded_->maps().processes);
+    return bpf_map_lookup_elem(map, &no_process, &process) == 0 || errno == ENOENT;
+  };
+  work.opens_perf_events = loaded_->programs.step->hook == BoundaryHook::kprobe;
+  return probes::drop_capabilities(work);
 }
 
 void Probes::watch_polls(bool watch) {

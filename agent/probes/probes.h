@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "base/result.h"
@@ -90,6 +91,10 @@ class Probes {
 
   /// Hands over loops that exist already; their slots must be prepared.
   void seed(std::span<const Seed> seeds);
+
+  /// Gives up what attaching needed, for this thread and those that it starts from now on; see
+  /// probes/privileges.h. Returns the names of the capabilities that are kept.
+  base::Result<std::string> drop_capabilities();
 
   Slots& slots() { return slots_; }
   const std::vector<stalls::HookChoice>& hooks() const;

@@ -6,6 +6,8 @@
 
 #include <string>
 
+#include "probes/perf_events.h"
+
 namespace loopstall::probes {
 namespace {
 
@@ -22,7 +24,22 @@ constexpr Need kNeeds[] = {
     {CAP_DAC_READ_SEARCH, "CAP_DAC_READ_SEARCH"},
 };
 
+void add(std::string& names, const char* name) {
+  names += (names.empty() ? "" : ", ") + std::string(name);
+}
+
 }  // namespace
+
+std::string needed_capabilities() {
+  std::string needed;
+  for (const Need& need : kNeeds) add(needed, need.name);
+  return needed;
+}
+
+bool may_sample() {
+  constexpr uint32_t kSomeRate = 99;
+  return static_cast<bool>(open_cpu_clock(-1, 0, kSomeRate));
+}
 
 std::string missing_capabilities() {
   capng_get_caps_process();
@@ -32,7 +49,7 @@ std::string missing_capabilities() {
     const bool covered =
         is_admin && need.capability != CAP_SYS_PTRACE && need.capability != CAP_DAC_READ_SEARCH;
     if (covered || capng_have_capability(CAPNG_EFFECTIVE, need.capability) != 0) continue;
-    missing += (missing.empty() ? "" : ", ") + std::string(need.name);
+    add(missing, need.name);
   }
   return missing;
 }

@@ -9,8 +9,15 @@ namespace loopstall::probes {
 
 inline constexpr char kKernelBtf[] = "/sys/kernel/btf/vmlinux";
 
-/// Names of the capabilities that the agent needs and this process lacks, with commas.
+/// Names of the capabilities that the agent needs, with commas.
+std::string needed_capabilities();
+
+/// Those that this process lacks.
 std::string missing_capabilities();
+
+/// Whether the kernel lets this process sample CPU time, by trying: Debian's and Ubuntu's kernels
+/// refuse CAP_PERFMON, and ask for CAP_SYS_ADMIN, where perf_event_paranoid is 3 or more.
+bool may_sample();
 
 /// Checks what loading needs before the kernel can refuse it in worse words: capabilities and BTF.
 base::Result<void> check_requirements(const std::string& btf_path);

@@ -16,9 +16,7 @@ namespace loopstall::session {
 
 using recording::Json;
 
-base::Result<std::unique_ptr<Recorder>> Recorder::create(const std::string& path,
-                                                         const config::Config& config,
-                                                         Outside& live) {
+base::Result<Recorder::File> Recorder::create_file(const std::string& path) {
   const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
   if (fd < 0) {
     return base::fail(base::ErrorKind::environment,
@@ -26,15 +24,14 @@ base::Result<std::unique_ptr<Recorder>> Recorder::create(const std::string& path
                       "--record",
                       path, std::strerror(errno));
   }
-  std::unique_ptr<std::FILE, FileCloser> file(::fdopen(fd, "w"));
-  auto recorder = std::unique_ptr<Recorder>(new Recorder(std::move(file), live));
-  recorder->write(recording::header(config));
-  recorder->begin_step({live.monotonic_ns(), live.wall_ns(), {}, {}, true, false});
-  return recorder;
+  return File(::fdopen(fd, "w"));
 }
 
-Recorder::Recorder(std::unique_ptr<std::FILE, FileCloser> file, Outside& live)
-    : file_(std::move(file)), live_(live), line_(std::make_unique<Json>()) {}
+Recorder::Recorder(File file, const config::Config& config, Outside& live)
+    : file_(std::move(file)), live_(live), line_(std::make_unique<Json>()) {
+  write(recording::header(config));
+  begin_step({live.monotonic_ns(), live.wall_ns(), {}, {}, true, false});
+}
 
 Recorder::~Recorder() {
   if (file_) write(std::string(recording::kEnd));

@@ -22,11 +22,17 @@ namespace loopstall::session {
 /// each step's events, one JSON line a step (docs/recording.md). Ends quietly at its size limit.
 class Recorder : public Outside {
  public:
+  struct FileCloser {
+    void operator()(std::FILE* file) const { std::fclose(file); }
+  };
+  using File = std::unique_ptr<std::FILE, FileCloser>;
+
   /// Creates the file, which must not exist: mode 0600, for it has the names of all that runs.
-  /// Fails with ErrorKind::environment. `live` must outlive it.
-  static base::Result<std::unique_ptr<Recorder>> create(const std::string& path,
-                                                        const config::Config& config,
-                                                        Outside& live);
+  /// Fails with ErrorKind::environment.
+  static base::Result<File> create_file(const std::string& path);
+
+  /// Begins the recording. `live` must outlive it.
+  Recorder(File file, const config::Config& config, Outside& live);
   ~Recorder() override;
 
   /// The step that is about to be taken.
@@ -77,16 +83,11 @@ class Recorder : public Outside {
   uint64_t suppressed_records() override;
 
  private:
-  struct FileCloser {
-    void operator()(std::FILE* file) const { std::fclose(file); }
-  };
-
-  Recorder(std::unique_ptr<std::FILE, FileCloser> file, Outside& live);
   template <typename T>
   T note(std::string&& question, T answer);
   void write(const std::string& line);
 
-  std::unique_ptr<std::FILE, FileCloser> file_;  // null once it has ended
+  File file_;  // null once it has ended
   Outside& live_;
   uint64_t written_ = 0;
   std::unique_ptr<nlohmann::json> line_;  // of the step that is being taken

@@ -112,9 +112,21 @@ base::Result<std::unique_ptr<Session>> Session::start(const config::Config& conf
     if (!log) return tl::unexpected(log.error());
     parts->log = std::move(*log);
   }
+  Recorder::File recording;
+  if (!config.record.empty()) {
+    auto file = Recorder::create_file(config.record);
+    if (!file) return tl::unexpected(file.error());
+    recording = std::move(*file);
+  }
   auto probes = probes::Probes::attach(probe_options(config));
   if (!probes) return tl::unexpected(probes.error());
   parts->probes = std::move(*probes);
+  // Before the first thread, for threads inherit what is left.
+  if (config.drop_capabilities) {
+    const auto kept = parts->probes->drop_capabilities();
+    if (!kept) return tl::unexpected(kept.error());
+    base::log_info("of its capabilities it keeps {}", *kept);
+  }
   parts->resolver =
       std::make_unique<Resolver>(parts->procfs, parts->clock, resolver_options(config));
   auto canary = Canary::start(parts->clock, canary_hold_ns(parts->config));
@@ -123,10 +135,8 @@ base::Result<std::unique_ptr<Session>> Session::start(const config::Config& conf
   parts->outside =
       std::make_unique<LiveOutside>(parts->clock, parts->procfs, *parts->probes, *parts->resolver,
                                     parts->log.get(), parts->canary.get());
-  if (!config.record.empty()) {
-    auto recorder = Recorder::create(config.record, config, *parts->outside);
-    if (!recorder) return tl::unexpected(recorder.error());
-    parts->recorder = std::move(*recorder);
+  if (recording) {
+    parts->recorder = std::make_unique<Recorder>(std::move(recording), config, *parts->outside);
   }
   parts->measurement = std::make_unique<Measurement>(
       parts->config, parts->recorder ? static_cast<Outside&>(*parts->recorder) : *parts->outside);

@@ -35,7 +35,7 @@ base::Result<std::unique_ptr<StallLog>> StallLog::open(const std::string& path) 
 }
 
 StallLog::StallLog(base::UniqueFd file, int fd)
-    : file_(std::move(file)), fd_(fd), thread_([this](std::stop_token stop) { run(stop); }) {}
+    : file_(std::move(file)), fd_(fd) {}
 
 StallLog::~StallLog() = default;
 
@@ -47,6 +47,7 @@ void StallLog::write(std::shared_ptr<const stalls::StallRecord> record) {
       return;
     }
     queue_.push_back(std::move(record));
+    if (!thread_.joinable()) thread_ = std::jthread([this](std::stop_token stop) { run(stop); });
   }
   wake_.notify_one();
 }

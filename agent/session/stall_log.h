@@ -23,7 +23,8 @@ namespace loopstall::session {
 class StallLog {
  public:
   /// `path` "-" is standard output. A file is created with mode 0640 and appended to. Fails with
-  /// ErrorKind::environment.
+  /// ErrorKind::environment. The thread begins with the first record, and has the privileges of the
+  /// thread that writes it.
   static base::Result<std::unique_ptr<StallLog>> open(const std::string& path);
 
   /// Writes what is queued, for at most a second, and closes.

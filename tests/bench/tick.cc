@@ -16,7 +16,7 @@
 #include <string>
 #include <thread>
 
-#include "probes/cpu_clock.h"
+#include "probes/perf_events.h"
 
 namespace {
 

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What can be known of the Dockerfile without a container engine: its sources, its package list.
-
-The image itself is not built here.
+"""What can be known of the image without a container engine: the Dockerfile's sources, and the root file system that
+its build stage makes, by the same script. tests/e2e/node runs the agent in it.
 """
 
 import fnmatch
+import os
 import re
 import shlex
 import subprocess
@@ -29,19 +29,13 @@ def of_kind(word):
 
 
 def stages():
-    """The instructions of each stage."""
-    found = []
+    """The instructions of each stage, after those before the first one."""
+    found = [[]]
     for word, rest in instructions():
         if word == "FROM":
             found.append([])
         found[-1].append((word, rest))
     return found
-
-
-def runtime_packages():
-    command = next(rest for word, rest in stages()[-1] if word == "RUN")
-    installed = re.search(r"apt-get install ([^&]*)", command).group(1)
-    return {word for word in installed.split() if not word.startswith("-")}
 
 
 def copied_sources():
@@ -110,33 +104,49 @@ def test_labels():
     assert chart["appVersion"] == project.group(1), "the chart's default tag"
 
 
-def needed_libraries():
-    """The sonames that the binary itself asks for."""
-    dynamic = subprocess.run(
-        ["objdump", "-p", paths.BINARY], capture_output=True, text=True, check=True
-    ).stdout
-    return re.findall(r"NEEDED\s+(\S+)", dynamic)
+@pytest.fixture(scope="module")
+def image(tmp_path_factory):
+    if not paths.BINARY.exists():
+        pytest.skip(f"no agent at {paths.BINARY}; run scripts/build or set LOOPSTALL_BINARY")
+    folder = tmp_path_factory.mktemp("image") / "root"
+    subprocess.run([paths.ROOT / "scripts" / "image-root", paths.BINARY, folder], check=True)
+    return folder
 
 
-def package_of(path):
-    """The Debian package of a library; on a merged /usr, dpkg may know it by either name."""
-    for candidate in (path, path.removeprefix("/usr"), f"/usr{path}"):
-        owner = subprocess.run(["dpkg", "-S", candidate], capture_output=True, text=True)
-        if owner.returncode == 0:
-            return owner.stdout.split(":")[0]
-    raise AssertionError(f"no package owns {path}")
+def test_the_build_stage_makes_the_image_by_the_script():
+    assert "scripts/image-root build/release/loopstall /image" in of_kind("RUN")[-1]
+    last = stages()[-1]
+    assert last[0] == ("FROM", "scratch")
+    assert [rest for word, rest in last if word in ("COPY", "RUN")] == ["--from=build /image /"]
 
 
-@pytest.mark.skipif(
-    not paths.BINARY.exists() or paths.BINARY.read_bytes()[:4] != b"\x7fELF",
-    reason=f"no agent at {paths.BINARY}; run scripts/build or set LOOPSTALL_BINARY",
-)
-def test_runtime_packages_are_those_that_the_binary_needs():
-    listed = subprocess.run(["ldd", paths.BINARY], capture_output=True, text=True, check=True)
-    location = dict(re.findall(r"(\S+) => (\S+)", listed.stdout))
-    assert "not found" not in listed.stdout
-    if "libasan" in listed.stdout:
-        pytest.skip("a build with sanitizers goes into no image")
-    always_there = {"libc6", "libgcc-s1"}  # of every Debian image
-    needed = {package_of(location[name]) for name in needed_libraries() if name in location}
-    assert runtime_packages() == needed - always_there
+def test_the_image_is_the_program_and_what_it_is_linked_to(image):
+    programs = [path for path in image.rglob("*") if path.is_file() and path.stat().st_mode & 0o111]
+    strangers = [path for path in programs
+                 if path != image / "usr/bin/loopstall" and not re.search(r"\.so(\.|$)", path.name)]
+    assert strangers == []
+    size = sum(path.stat().st_size for path in image.rglob("*") if path.is_file())
+    assert 5e6 < size < 25e6, "docs/kubernetes.md states the size"
+
+
+def test_the_image_says_what_is_in_it(image):
+    """A package record and a copyright file for each library, as scanners look for them."""
+    records = {path.name for path in (image / "var/lib/dpkg/status.d").iterdir()}
+    assert {"libc6", "libbpf1", "libmicrohttpd12", "libyaml-cpp0.7"} <= records
+    for record in records:
+        text = (image / "var/lib/dpkg/status.d" / record).read_text()
+        assert f"Package: {record}\n" in text and "\nVersion: " in text
+        assert (image / "usr/share/doc" / record / "copyright").exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="chroot needs root")
+def test_the_program_starts_in_it(image):
+    said = subprocess.run(["chroot", image, "/usr/bin/loopstall", "--version"], capture_output=True, text=True)
+    assert said.returncode == 0 and said.stdout.startswith("loopstall "), said.stderr
+
+
+def test_image_root_refuses_what_it_cannot_use(image, tmp_path):
+    script = paths.ROOT / "scripts" / "image-root"
+    for words, sentence in (((paths.BINARY, image), "is not empty"), ((tmp_path / "none", tmp_path / "x"), "no program")):
+        said = subprocess.run([script, *words], capture_output=True, text=True)
+        assert said.returncode == 3 and sentence in said.stderr and said.stderr.count("\n") == 1

@@ -251,8 +251,10 @@ int main(int argc, char** argv) {
   exposition::HttpOptions options;
   options.listen = "127.0.0.1:0";
   options.admin_listen = "127.0.0.1:0";
-  const auto server = exposition::HttpServer::start(
-      options, std::make_shared<const FixtureSource>(argv[1]), base::system_clock());
+  const auto source = std::make_shared<const FixtureSource>(argv[1]);
+  const auto server = exposition::HttpPorts::listen(options).and_then([&](auto&& ports) {
+    return exposition::HttpServer::start(options, std::move(ports), source, base::system_clock());
+  });
   if (!server) {
     std::fprintf(stderr, "%s\n", server.error().message.c_str());
     return 3;

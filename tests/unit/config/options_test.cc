@@ -99,6 +99,8 @@ TEST(Options, EveryShownDefaultIsAcceptedAndChangesNothing) {
                                 "20",
                                 "--max-function-series",
                                 "5000",
+                                "--drop-capabilities",
+                                "yes",
                                 "--log-level",
                                 "info"});
   const Config defaults = parsed({});
@@ -111,6 +113,7 @@ TEST(Options, EveryShownDefaultIsAcceptedAndChangesNothing) {
   EXPECT_EQ(config.max_loops, defaults.max_loops);
   EXPECT_EQ(config.functions_per_container, defaults.functions_per_container);
   EXPECT_EQ(config.max_function_series, defaults.max_function_series);
+  EXPECT_EQ(config.drop_capabilities, defaults.drop_capabilities);
   EXPECT_EQ(config.log_level, defaults.log_level);
 }
 
@@ -146,10 +149,13 @@ TEST(Options, EveryFlagReachesItsField) {
                                 "2.5%",
                                 "--budget-per-core",
                                 "0.25%",
+                                "--drop-capabilities",
+                                "no",
                                 "--log-level",
                                 "debug",
                                 "--log-format",
                                 "json"});
+  EXPECT_FALSE(config.drop_capabilities);
   EXPECT_EQ(config.log_format, base::LogFormat::json);
   EXPECT_EQ(config.listen, "127.0.0.1:1");
   EXPECT_EQ(config.admin_listen, "127.0.0.1:2");
@@ -292,6 +298,8 @@ TEST(Options, OneSentencePerMistake) {
             "--stall-threshold must be from 1ms to 1h, not '999us'");
   EXPECT_EQ(refusal({"--stall-threshold", "61m"}),
             "--stall-threshold must be from 1ms to 1h, not '61m'");
+  EXPECT_EQ(refusal({"--drop-capabilities", "maybe"}),
+            "--drop-capabilities must be yes or no, not 'maybe'");
   EXPECT_EQ(refusal({"--sample-rate", "0"}),
             "--sample-rate must be a whole number from 1 to 1000, not '0'");
   EXPECT_EQ(refusal({"--sample-rate", "1001"}),

@@ -67,7 +67,11 @@ TEST(Checks, SayWhatIsLackingAndItsFix) {
   expect(
       "capabilities", [](Machine& m) { m.missing_capabilities = "CAP_BPF"; }, prevents, "setcap");
   expect(
-      "perf_event_paranoid", [](Machine& m) { m.may_sample = false; }, limits, "CAP_PERFMON");
+      "perf_event_paranoid", [](Machine& m) { m.may_sample = false, m.perf_event_paranoid = 2; },
+      limits, "grant CAP_PERFMON");
+  expect(
+      "perf_event_paranoid", [](Machine& m) { m.may_sample = false, m.perf_event_paranoid = 3; },
+      limits, "grant CAP_SYS_ADMIN");
   expect(
       "perf_event_paranoid", [](Machine& m) { m.perf_event_paranoid.reset(); }, limits,
       "CONFIG_PERF_EVENTS");
@@ -90,8 +94,7 @@ TEST(Checks, LeaveAloneWhatDoesNoHarm) {
   expect(
       "lockdown", [](Machine& m) { m.lockdown.reset(); }, nothing, "");
   expect(
-      "perf_event_paranoid", [](Machine& m) { m.may_sample = false, m.perf_event_paranoid = 1; },
-      nothing, "");
+      "perf_event_paranoid", [](Machine& m) { m.perf_event_paranoid = 4; }, nothing, "");
   expect(
       "namespaces", [](Machine& m) { m.sees_all_cgroups = false; }, nothing, "");
   expect(

@@ -89,8 +89,10 @@ class HttpServerTest : public ::testing::Test {
  protected:
   static base::Result<std::unique_ptr<HttpServer>> start(std::string listen,
                                                          std::string admin_listen) {
-    return HttpServer::start(options_with(std::move(listen), std::move(admin_listen)), source(),
-                             clock());
+    const HttpOptions options = options_with(std::move(listen), std::move(admin_listen));
+    auto ports = HttpPorts::listen(options);
+    if (!ports) return tl::unexpected(ports.error());
+    return HttpServer::start(options, std::move(*ports), source(), clock());
   }
   static std::shared_ptr<const stalls::SnapshotSource> source() {
     static const auto source =

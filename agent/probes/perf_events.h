@@ -4,6 +4,7 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <string>
 
 #include "base/unique_fd.h"
 
@@ -13,5 +14,9 @@ namespace loopstall::probes {
 /// (`pid` -1) or of a thread (`cpu` -1; `pid` 0 is the calling one). None when the kernel refuses:
 /// errno says why.
 base::UniqueFd open_cpu_clock(pid_t pid, int cpu, uint32_t rate_hz);
+
+/// A tracepoint, on all CPUs for BPF programs, and still disabled; `folder` is tracefs' for it. None when the kernel
+/// refuses: errno says why.
+base::UniqueFd open_tracepoint(const std::string& folder);
 
 }  // namespace loopstall::probes
