@@ -33,6 +33,31 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end -}}
 {{- end -}}
 
+{{- /* How one agent is scraped, by a PodMonitor or a ServiceMonitor. */ -}}
+{{- define "loopstall.scrape" -}}
+port: metrics
+path: /metrics
+interval: {{ .interval }}
+scrapeTimeout: {{ .scrapeTimeout }}
+# namespace, pod and container are the observed service's. The agent's own must neither replace them
+# nor be put on processes that are in no pod; the node tells agents apart, also after a restart.
+honorLabels: true
+relabelings:
+  - action: labeldrop
+    regex: namespace|pod|container|service|endpoint
+  - action: replace
+    sourceLabels: [__meta_kubernetes_pod_node_name]
+    targetLabel: node
+  - action: replace
+    sourceLabels: [__meta_kubernetes_pod_node_name]
+    targetLabel: instance
+{{- end -}}
+
+{{- /* What the agent's container may do, beside what its user is. */ -}}
+{{- define "loopstall.capabilities" -}}
+{{- concat (list "BPF" "PERFMON" "SYS_PTRACE" "DAC_READ_SEARCH") .Values.capabilities.extra | toYaml -}}
+{{- end -}}
+
 {{- /* AppArmor became a field in Kubernetes 1.30; before, it was an annotation. */ -}}
 {{- define "loopstall.hasAppArmorField" -}}
 {{- if semverCompare ">=1.30.0-0" .Capabilities.KubeVersion.Version -}}true{{- end -}}
