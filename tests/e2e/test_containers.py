@@ -3,20 +3,17 @@
 
 import contextlib
 import os
-import pathlib
 import shutil
 import uuid
 
 import pytest
 
-from harness import containers, waiting
+from harness import containers, kubelet, waiting
 from harness.agent import Agent
 from harness.matching import blamed
 from harness.paths import PYTHON
 from harness.silent_mount import SilentMount
 from harness.victims import Talker
-
-LOGS = pathlib.Path("/var/log")
 
 pytestmark = pytest.mark.usefixtures("privileged")
 
@@ -27,48 +24,10 @@ def root():
         yield folder
 
 
-def slice_of(uid):
-    return f"kubepods-burstable-pod{uid.replace('-', '_')}.slice"
-
-
-def cgroup_path(form, uid, container_id):
-    return {
-        "cgroupfs": f"/kubepods/burstable/pod{uid}/{container_id}",
-        "systemd": f"/kubepods.slice/kubepods-burstable.slice/{slice_of(uid)}"
-                   f"/cri-containerd-{container_id}.scope",
-        "crio": f"/kubepods.slice/kubepods-burstable.slice/{slice_of(uid)}"
-                f"/crio-{container_id}.scope",
-        "kind": f"/docker/{'d' * 64}/kubelet.slice/kubelet-kubepods.slice/{slice_of(uid)}"
-                f"/cri-containerd-{container_id}.scope",
-        "docker": f"/docker/{container_id}",
-    }[form]
-
-
-@contextlib.contextmanager
-def pod_logs(namespace, pod, uid, container, container_id, link=True):
-    """What the kubelet makes for a container's log."""
-    folder = LOGS / "pods" / f"{namespace}_{pod}_{uid}"
-    made = [path for path in (LOGS / "pods", LOGS / "containers") if not path.exists()]
-    (folder / container).mkdir(parents=True)
-    (folder / container / "0.log").touch()
-    name = LOGS / "containers" / f"{pod}_{namespace}_{container}-{container_id}.log"
-    name.parent.mkdir(exist_ok=True)
-    if link:
-        name.symlink_to(folder / container / "0.log")
-    try:
-        yield
-    finally:
-        if link:
-            name.unlink()
-        shutil.rmtree(folder)
-        for path in made:
-            path.rmdir()
-
-
 def test_loop_that_hangs_in_a_container_already_is_shown(root, agent_binary):
     """Its threads are found by their ids in the container's pid namespace; nothing is written."""
     before = containers.listing(root)
-    container = containers.Container(root, cgroup_path("docker", "", containers.new_id()))
+    container = containers.Container(root, kubelet.cgroup_path("docker", "", containers.new_id()))
     with containers.ContainedTalker(container, ["lifecycle.py", "sleeping", "asyncio"]) as victim:
         victim.hear("hanging")
         with Agent("--pid", str(victim.pid)) as agent:
@@ -85,8 +44,8 @@ def test_short_lived_pod_has_its_names(agent, root, form):
     """A pod that lives for about a second; its gauges end with it."""
     uid, container_id = str(uuid.uuid4()), containers.new_id()
     pod = f"shop-{uuid.uuid4().hex[:8]}"
-    with pod_logs("e2e-prod", pod, uid, "web", container_id, link=form != "crio"):
-        container = containers.Container(root, cgroup_path(form, uid, container_id))
+    with kubelet.pod_logs("e2e-prod", pod, uid, "web", container_id, link=form != "crio"):
+        container = containers.Container(root, kubelet.cgroup_path(form, uid, container_id))
         with containers.ContainedTalker(container, ["lifecycle.py", "exit_in_stall", "asyncio"]) as victim:
             victim.hear("hanging")
             labels = {"namespace": "e2e-prod", "pod": pod, "container": "web"}
@@ -106,8 +65,8 @@ def test_restarted_container_goes_on_in_its_series(agent, root):
     held = []
     for _ in range(3):
         container_id = containers.new_id()
-        with pod_logs("e2e-prod", pod, uid, "web", container_id):
-            container = containers.Container(root, cgroup_path("cgroupfs", uid, container_id))
+        with kubelet.pod_logs("e2e-prod", pod, uid, "web", container_id):
+            container = containers.Container(root, kubelet.cgroup_path("cgroupfs", uid, container_id))
             with containers.ContainedTalker(container, ["lifecycle.py", "exit_in_stall", "asyncio"]) as victim:
                 victim.hear("hanging")
                 waiting.until(lambda: agent.scrape().find("loopstall_loops", **labels), 10, "it is found")
@@ -144,7 +103,7 @@ def test_pod_without_logs_is_named_by_its_own_mounts(agent, root, tmp_path):
     mounts = [(last_words, "/dev/termination-log"), (tmp_path / "hostname", "/etc/hostname"),
               (tmp_path / "resolv.conf", "/etc/resolv.conf")]
     with etc_left_as_it_was(root):
-        container = containers.Container(root, cgroup_path("cgroupfs", uid, container_id), mounts,
+        container = containers.Container(root, kubelet.cgroup_path("cgroupfs", uid, container_id), mounts,
                                          host_name=pod)
         with containers.ContainedTalker(container, ["lifecycle.py", "idle", "asyncio"]) as victim:
             victim.hear("ready")
@@ -185,7 +144,7 @@ def victims_on_a_mount(root):
     with contextlib.ExitStack() as alive:
         mount = alive.enter_context(SilentMount(code))
         container = containers.Container(
-            root, cgroup_path("docker", "", containers.new_id()), [(mount.path, containers.APP)])
+            root, kubelet.cgroup_path("docker", "", containers.new_id()), [(mount.path, containers.APP)])
         service = alive.enter_context(
             containers.ContainedTalker(container, ["lifecycle.py", "napping", "asyncio"]))
         service.hear("ready")

@@ -9,7 +9,7 @@ import threading
 import yaml
 
 from example_service import running
-from prometheus_server import fetch, free_port, wait_until
+from harness.prometheus_server import fetch, free_port, wait_until
 
 
 class Webhook:

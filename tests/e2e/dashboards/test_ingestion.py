@@ -16,7 +16,7 @@ import pytest
 import example_service
 import paths
 from live_agent import live_agent, missing
-from prometheus_server import Prometheus, fetch
+from harness.prometheus_server import Prometheus, fetch
 
 VICTIM = paths.ROOT / "tests/e2e/dashboards/blocking_victim.py"
 PROCESS = "blocking_victim.py"

@@ -18,7 +18,7 @@ import example_service
 import paths
 import queries
 from live_agent import live_agent, missing
-from prometheus_server import Prometheus, fetch, wait_until
+from harness.prometheus_server import Prometheus, fetch, wait_until
 
 # Long enough for the 30 s windows of the queries, with a margin for a slow machine.
 PATIENCE_SECONDS = 120

@@ -94,7 +94,7 @@ def _specification(root, command, cgroup, mounts, host_name):
     }
 
 
-def _cgroup_folders(cgroup):
+def cgroup_folders(cgroup):
     """Where runc makes the cgroup and the ones above it, in each hierarchy; the innermost first."""
     top = pathlib.Path("/sys/fs/cgroup")
     hierarchies = [top] if (top / "cgroup.controllers").exists() else sorted(top.iterdir())
@@ -104,7 +104,7 @@ def _cgroup_folders(cgroup):
             yield hierarchy / part
 
 
-def _removed(folder):
+def removed(folder):
     with contextlib.suppress(FileNotFoundError):
         try:
             folder.rmdir()
@@ -122,7 +122,7 @@ class Container:
     def __init__(self, root, cgroup, mounts=(), host_name="loopstall-e2e"):
         self.root, self.cgroup, self.mounts, self.host_name = root, cgroup, mounts, host_name
         self.name = f"loopstall-e2e-{uuid.uuid4().hex[:12]}"
-        self._made_folders = [folder for folder in _cgroup_folders(cgroup) if not folder.exists()]
+        self._made_folders = [folder for folder in cgroup_folders(cgroup) if not folder.exists()]
         self._bundle = tempfile.TemporaryDirectory(prefix="loopstall-bundle-")
 
     def command(self, command):
@@ -140,7 +140,7 @@ class Container:
         """Also its cgroups, all that were not there before; one that is in use is an error."""
         subprocess.run(["runc", "delete", "--force", self.name], capture_output=True, check=False)
         for folder in self._made_folders:  # runc leaves those above the container's own
-            waiting.until(lambda folder=folder: _removed(folder), 10, f"{folder} is empty")
+            waiting.until(lambda folder=folder: removed(folder), 10, f"{folder} is empty")
         self._bundle.cleanup()
 
 
