@@ -61,7 +61,8 @@ base::Result<void> run_agent(const config::Config& config) {
   if (!started) return tl::unexpected(started.error());
   const std::shared_ptr<session::Session> session = std::move(*started);
 
-  auto server = exposition::HttpServer::start(http_options(config), std::move(*ports), session, clock);
+  auto server =
+      exposition::HttpServer::start(http_options(config), std::move(*ports), session, clock);
   if (!server) return tl::unexpected(server.error());
   log_start(config, **server);
 

@@ -29,11 +29,10 @@ bool has_loops(const session::Session& session) {
 /// Whether each loop's utilisation is one of some time, and not of the moment when it was found.
 bool are_measured(const session::Session& session) {
   const auto snapshot = session.snapshot();
-  return std::all_of(
-      snapshot->services.begin(), snapshot->services.end(), [](const auto& service) {
-        return std::all_of(service.loops.begin(), service.loops.end(),
-                           [](const auto& loop) { return loop.measured_60s_ns >= kLookNs / 2; });
-      });
+  return std::all_of(snapshot->services.begin(), snapshot->services.end(), [](const auto& service) {
+    return std::all_of(service.loops.begin(), service.loops.end(),
+                       [](const auto& loop) { return loop.measured_60s_ns >= kLookNs / 2; });
+  });
 }
 
 /// Whether each turn that lasts has a stack with names.

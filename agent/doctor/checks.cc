@@ -58,7 +58,8 @@ Check check_capabilities(const Machine& machine) {
     return {"capabilities", Verdict::prevents, machine.missing_capabilities + " missing",
             "run it as root, or grant these: setcap on the binary, capabilities.add in the pod"};
   }
-  return {"capabilities", Verdict::ok,
+  return {"capabilities",
+          Verdict::ok,
           machine.needed_capabilities + "; the agent gives up those that attaching alone needs",
           {}};
 }
@@ -76,7 +77,8 @@ Check check_paranoia(const Machine& machine) {
   const bool is_patched = *machine.perf_event_paranoid > kMostParanoid;
   check.verdict = Verdict::limits;
   check.fix = fmt::format(
-      "grant {}, or lower /proc/sys/kernel/perf_event_paranoid to {}: else CPU time gets no function",
+      "grant {}, or lower /proc/sys/kernel/perf_event_paranoid to {}: else CPU time gets no "
+      "function",
       is_patched ? "CAP_SYS_ADMIN, which is not needed on kernels without Debian's patch"
                  : "CAP_PERFMON",
       is_patched ? "2" : "0");

@@ -15,8 +15,8 @@ namespace loopstall::probes {
 /// errno says why.
 base::UniqueFd open_cpu_clock(pid_t pid, int cpu, uint32_t rate_hz);
 
-/// A tracepoint, on all CPUs for BPF programs, and still disabled; `folder` is tracefs' for it. None when the kernel
-/// refuses: errno says why.
+/// A tracepoint, on all CPUs for BPF programs, and still disabled; `folder` is tracefs' for it.
+/// None when the kernel refuses: errno says why.
 base::UniqueFd open_tracepoint(const std::string& folder);
 
 }  // namespace loopstall::probes

@@ -34,8 +34,7 @@ base::Result<std::unique_ptr<StallLog>> StallLog::open(const std::string& path) 
   return std::unique_ptr<StallLog>(new StallLog(std::move(file), fd));
 }
 
-StallLog::StallLog(base::UniqueFd file, int fd)
-    : file_(std::move(file)), fd_(fd) {}
+StallLog::StallLog(base::UniqueFd file, int fd) : file_(std::move(file)), fd_(fd) {}
 
 StallLog::~StallLog() = default;
 

@@ -69,7 +69,7 @@ struct LoopState {
   std::string phase;  ///< "startup" or "serving"
   double utilization_60s = 0;
   uint64_t measured_60s_ns = 0;  ///< life that this is the busy share of
-  stacks::Stack stack;       ///< where that turn was last seen; may be empty
+  stacks::Stack stack;           ///< where that turn was last seen; may be empty
   stacks::Stack gil_holder;  ///< not empty: that turn last waited for the GIL, which was held there
 };
 

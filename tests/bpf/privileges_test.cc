@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Capabilities are a thread's own: each case has one.
+#include "probes/privileges.h"
+
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/syscall.h>
@@ -10,7 +12,6 @@
 #include <thread>
 
 #include "probes/perf_events.h"
-#include "probes/privileges.h"
 
 namespace loopstall::probes {
 namespace {
