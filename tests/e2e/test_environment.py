@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What `loopstall agent` says, and how it leaves, where it cannot work."""
 
+import pathlib
 import re
 import shutil
 import socket
@@ -13,6 +14,8 @@ from harness.agent import Agent, free_port, get
 from harness.paths import binary
 
 USAGE, ENVIRONMENT = 2, 3
+# include/uapi/linux/capability.h: DAC_READ_SEARCH 2, SYS_PTRACE 19, BPF 39.
+READING, BPF = 1 << 2 | 1 << 19, 1 << 39
 
 pytestmark = pytest.mark.usefixtures("agent_binary")
 
@@ -102,6 +105,27 @@ def test_metrics_are_clean(agent):
     checked = subprocess.run(["promtool", "check", "metrics"], check=False, capture_output=True,
                              text=True, input=get(f"http://{agent.listen}/metrics")[1])
     assert checked.returncode == 0 and not checked.stderr, checked.stderr + checked.stdout
+
+
+def capabilities_of(pid):
+    """{field of status: the values of all threads}."""
+    texts = [task.joinpath("status").read_text() for task in pathlib.Path(f"/proc/{pid}/task").iterdir()]
+    assert len(texts) > 3
+    return {field: {int(re.search(rf"^{field}:\t(\S+)$", text, re.M)[1], 16) for text in texts}
+            for field in ("CapEff", "CapPrm", "CapBnd", "NoNewPrivs")}
+
+
+def test_capabilities_are_given_up_once_all_is_attached(agent):
+    """By every thread, those that serve HTTP too; what is left reads processes and their files."""
+    left = capabilities_of(agent.process.pid)
+    assert left == {"CapEff": {READING}, "CapPrm": {READING}, "CapBnd": {0}, "NoNewPrivs": {1}}
+    assert "it keeps CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH" in pathlib.Path(agent.log).read_text(encoding="utf-8")
+
+
+def test_capabilities_are_kept_where_that_is_asked(privileged, agent_binary):
+    with Agent("--drop-capabilities", "no") as keeping:
+        left = capabilities_of(keeping.process.pid)
+    assert all(held & BPF for held in left["CapEff"]) and left["NoNewPrivs"] == {0}
 
 
 def test_ends_on_sigterm_with_success(privileged):
