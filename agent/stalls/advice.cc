@@ -97,7 +97,7 @@ constexpr auto kLibraryRows = std::to_array<LibraryRow>({
     {kInstalled, "mysql/", "", kWaits,
      "{function} runs a query with mysql-connector, which holds the loop until the server has "
      "answered. Use mysql.connector.aio, aiomysql or asyncmy and await it."},
-    {kInstalled, "cassandra/", "", kWaits,
+    {kInstalled, "cassandra/", "", kWaits | kLock,
      "{function} waits for Cassandra. Use execute_async and turn its callback into a future, or "
      "call it with asyncio.to_thread."},
     {kInstalled, "kafka/", "", kWaits,
@@ -171,9 +171,6 @@ constexpr auto kLibraryRows = std::to_array<LibraryRow>({
      "{function} processes an image with Pillow on the loop's thread. Run it in a process pool "
      "with loop.run_in_executor; Pillow releases the GIL in most of its work, so "
      "asyncio.to_thread helps too."},
-    {kInstalled, "cv2/", "", kCpu,
-     "{function} processes an image with OpenCV on the loop's thread. It releases the GIL, so "
-     "call it with asyncio.to_thread, or use a process pool."},
     {kInstalled, "bcrypt/", "", kCpu,
      "{function} hashes a password with bcrypt, which is slow by design. It releases the GIL, so "
      "call it with asyncio.to_thread, or use a process pool."},
@@ -244,8 +241,8 @@ constexpr auto kLibraryRows = std::to_array<LibraryRow>({
      "{function} validates and serialises a large response. Return a Response directly, or send "
      "the answer in pages."},
     {kInstalled, "pydantic/", "", kCpu,
-     "{function} validates a large structure with pydantic. Send less at once, use pydantic 2, or "
-     "validate in a process pool."},
+     "{function} validates a large structure with pydantic. Send less at once, use pydantic 2 if "
+     "it is 1 (it is many times faster), or validate in a process pool."},
     {Origin::stdlib, "<frozen importlib._bootstrap>", "", kCpu | kFile,
      "{function} imports a module while it serves. Import it at the top of the file, so that it "
      "is loaded at start."},

@@ -2,8 +2,7 @@
 """What loopstall advises for each library of its table that Debian has: the right word for a call on the loop's
 thread, and none for the same call in a thread. The rows of clients with real servers are in test_libraries.py.
 
-Without a victim, for Debian has no package of them, or they leave no Python frame: openai, opensearchpy,
-mysql-connector, cassandra, confluent_kafka, opencv, pandas, sklearn, torch, pydantic (compiled).
+Without a victim: openai, opensearchpy and mysql-connector, of which Debian has no package, and torch, which brings 130.
 """
 
 import time
@@ -27,6 +26,8 @@ ADVICE = {
     "rq": "Use arq",
     "pymemcache": "aiomcache",
     "paramiko": "asyncssh",
+    "cassandra": "waits for Cassandra",
+    "confluent_kafka": "waits for confluent-kafka",
     "django": "sync_to_async",
     "multiprocessing": "ProcessPoolExecutor",
     "futures_result": "asyncio.wrap_future",
@@ -50,6 +51,9 @@ ADVICE = {
     "bs4": "selectolax",
     "lxml": "parses a document",
     "numpy": "numpy",
+    "pandas": "data frame",
+    "sklearn": "runs a model",
+    "pydantic": "pydantic",
     "jsonable_encoder": "jsonable_encoder",
     "importing": "imports a module while it serves",
 }

@@ -147,6 +147,19 @@ def paramiko():
 
 
 @waiting
+def cassandra():
+    from cassandra.cluster import Cluster
+    return lambda: Cluster([host], port=port, connect_timeout=1).connect()
+
+
+@waiting
+def confluent_kafka():
+    from confluent_kafka import DeserializingConsumer
+    consumer = DeserializingConsumer({"bootstrap.servers": f"{host}:{port}", "group.id": "advised"})
+    return lambda: consumer.poll(SILENT_SECONDS)
+
+
+@waiting
 def django():
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"  # as those do who silence its warning
     import django as library
@@ -349,6 +362,35 @@ def numpy():
     import numpy as library
     matrix = library.random.rand(150, 150)
     return lambda: library.linalg.svd(matrix)
+
+
+@computing
+def pandas():
+    import pandas as library
+    frame = library.DataFrame({"group": [number % 500 for number in range(20_000)], "value": range(20_000)})
+    return lambda: frame.groupby("group")["value"].describe()
+
+
+@computing
+def sklearn():
+    from sklearn.cluster import KMeans
+    import numpy as library
+    points = library.random.rand(400, 8)
+    return lambda: KMeans(n_clusters=8, n_init=3).fit(points)
+
+
+@computing
+def pydantic():
+    import pydantic as library
+
+    class Item(library.BaseModel):
+        name: str
+        parts: dict
+
+    class Items(library.BaseModel):
+        items: list[Item]
+    things = {"items": [{"name": str(number), "parts": {"a": number}} for number in range(300)]}
+    return lambda: Items(**things)
 
 
 @computing
