@@ -97,9 +97,6 @@ constexpr auto kLibraryRows = std::to_array<LibraryRow>({
     {kInstalled, "mysql/", "", kWaits,
      "{function} runs a query with mysql-connector, which holds the loop until the server has "
      "answered. Use mysql.connector.aio, aiomysql or asyncmy and await it."},
-    {kInstalled, "cassandra/", "", kWaits | kLock,
-     "{function} waits for Cassandra. Use execute_async and turn its callback into a future, or "
-     "call it with asyncio.to_thread."},
     {kInstalled, "kafka/", "", kWaits,
      "{function} calls kafka-python, which holds the loop until the broker has answered. Use "
      "aiokafka and await it."},

@@ -147,12 +147,6 @@ def paramiko():
 
 
 @waiting
-def cassandra():
-    from cassandra.cluster import Cluster
-    return lambda: Cluster([host], port=port, connect_timeout=1).connect()
-
-
-@waiting
 def confluent_kafka():
     from confluent_kafka import DeserializingConsumer
     consumer = DeserializingConsumer({"bootstrap.servers": f"{host}:{port}", "group.id": "advised"})
