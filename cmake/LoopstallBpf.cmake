@@ -22,7 +22,7 @@ function(loopstall_bpf_object name)
     OUTPUT "${object}"
     COMMAND "${CLANG_BPF}" -g -O2 -target bpf -mcpu=v3 -D__TARGET_ARCH_${target_arch}
             -Wall -Wextra -Wno-unused-parameter -Wno-missing-declarations -Wno-unused-function
-            -I "${CMAKE_CURRENT_SOURCE_DIR}" -I "${CMAKE_CURRENT_SOURCE_DIR}/vmlinux/${arch}"
+            -I "${CMAKE_CURRENT_SOURCE_DIR}" -I "${PROJECT_SOURCE_DIR}/bpf/vmlinux/${arch}"
             -MMD -MF "${object}.d" -MT "${object}" -c "${source}" -o "${object}"
     DEPENDS "${source}" DEPFILE "${object}.d"
     COMMENT "BPF object ${name}" VERBATIM)

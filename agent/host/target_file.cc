@@ -9,6 +9,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 
 namespace loopstall::host {
 namespace {
@@ -44,6 +45,14 @@ Result<TargetFile> open_kernel_link(std::string path) {
   return reopen_regular(std::move(where), std::move(path));
 }
 
+/// What was changed to by chroot(2) alone is mapped by its whole path, its root's own in front.
+std::string path_below_root(const Procfs& procfs, pid_t pid, const std::string& path) {
+  std::error_code error;
+  const std::string root = std::filesystem::read_symlink(procfs.path(pid, "root"), error).string();
+  const bool is_below = !error && path.starts_with(root + "/");
+  return is_below ? path.substr(root.size()) : path;
+}
+
 }  // namespace
 
 Result<TargetFile> open_in_root(const Procfs& procfs, pid_t pid, std::string_view path) {
@@ -70,8 +79,10 @@ Result<TargetFile> open_exe(const Procfs& procfs, pid_t pid) {
 
 Result<TargetFile> open_mapped(const Procfs& procfs, pid_t pid, const Mapping& mapping) {
   if (!mapping.deleted && mapping.path.starts_with('/')) {
-    auto file = open_in_root(procfs, pid, mapping.path);
-    if (file && file->identity.inode == mapping.inode) return file;
+    for (const std::string& path : {mapping.path, path_below_root(procfs, pid, mapping.path)}) {
+      auto file = open_in_root(procfs, pid, path);
+      if (file && file->identity.inode == mapping.inode) return file;
+    }
   }
   return open_kernel_link(
       procfs.path(pid, fmt::format("map_files/{:x}-{:x}", mapping.start, mapping.end)));

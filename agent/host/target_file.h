@@ -39,8 +39,8 @@ base::Result<TargetFile> open_in_root(const Procfs& procfs, pid_t pid, std::stri
 /// Opens /proc/PID/exe: always the running program's file, even when it was replaced or deleted.
 base::Result<TargetFile> open_exe(const Procfs& procfs, pid_t pid);
 
-/// Opens the file behind a mapping: by its path if that still names the mapped inode, else through
-/// /proc/PID/map_files (needs CAP_SYS_ADMIN or CAP_CHECKPOINT_RESTORE).
+/// Opens the file behind a mapping: by its path if that still names the mapped inode, else (it was
+/// deleted or replaced) through /proc/PID/map_files, which needs CAP_CHECKPOINT_RESTORE.
 base::Result<TargetFile> open_mapped(const Procfs& procfs, pid_t pid, const Mapping& mapping);
 
 }  // namespace loopstall::host

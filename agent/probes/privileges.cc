@@ -65,7 +65,7 @@ std::string names_of(const Capabilities& capabilities) {
 }  // namespace
 
 base::Result<std::string> drop_capabilities(const RemainingWork& work) {
-  Capabilities kept = held({CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH});
+  Capabilities kept = held({CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH, CAP_CHECKPOINT_RESTORE});
   if (!works_without_bpf(work.uses_a_map)) add(kept, held_or_admin(CAP_BPF));
   if (work.opens_perf_events) add(kept, held_or_admin(CAP_PERFMON));
   const capng_select_t which = selected();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "probes/probes.h"
 
+#include <malloc.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -105,6 +106,8 @@ base::Result<std::unique_ptr<Probes>> Probes::attach(const ProbeOptions& options
   }
   auto programs = attach_programs(options);
   if (!programs) return tl::unexpected(programs.error());
+  // Some 8 MB of the kernel's types were read for that, in pieces that the heap would keep.
+  ::malloc_trim(0);
   auto loaded = std::make_unique<Loaded>();
   loaded->programs = std::move(*programs);
   loaded->sample_rate_hz = options.sample_rate_hz;

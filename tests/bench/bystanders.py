@@ -1,15 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the agent costs a process that it does not measure: ns more for the cheapest system call, and
-for a switch between two processes, by each hook of the turn boundaries.
+for a switch between two processes, by each hook of the turn boundaries; and beside it what programs that do nothing cost
+there, which is what no agent can save.
 
-Each round measures without the agent, with it by each hook, and without it again: the two without are
-the A/A control. The order of the hooks turns round by round. All rounds are stored.
+Each round measures without the agent, with it by each hook, with an empty program, and without again: the two without are
+the A/A control. The order of what is between turns round by round. All rounds are stored.
 
     sudo /usr/bin/python3 tests/bench/bystanders.py --json build/bench/bystanders.json
 
 Asserts nothing about speed; it fails only where something did not run.
 """
 
+import contextlib
 import json
 import os
 import pathlib
@@ -24,8 +26,9 @@ from harness.agent import Agent  # noqa: E402
 from harness.paths import binary  # noqa: E402
 
 HOOKS = ("fentry", "tracepoint", "tp_btf")
+EMPTY = {"an empty program at switches": "switch", "an empty program at another call": "call"}
 CALLS, HOPS = 1_000_000, 100_000
-PROGRAM = binary().parent / "tests" / "bench" / "bench_bystander"
+PROGRAM, EMPTY_PROGRAM = (binary().parent / "tests" / "bench" / name for name in ("bench_bystander", "bench_empty"))
 
 
 def measure():
@@ -34,8 +37,17 @@ def measure():
     return json.loads(shown)
 
 
-def measure_under(hook):
-    with Agent("--hook", hook, stall_threshold="100ms"):
+@contextlib.contextmanager
+def empty_program(which):
+    with subprocess.Popen([EMPTY_PROGRAM, which], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "attached\n"
+        yield
+        process.stdin.close()
+
+
+def measure_under(name):
+    beside = empty_program(EMPTY[name]) if name in EMPTY else Agent("--hook", name, stall_threshold="100ms")
+    with beside:
         return measure()
 
 
@@ -70,7 +82,7 @@ def main():
     flags = figures.parser(__doc__)
     flags.add_argument("--rounds", type=int, default=15)
     arguments = flags.parse_args()
-    hooks = permitted()
+    hooks = [*permitted(), *EMPTY]
     rounds = []
     for number in range(arguments.rounds):
         turned = hooks[number % len(hooks):] + hooks[:number % len(hooks)]

@@ -46,10 +46,11 @@ Left after_drop(RemainingWork work) {
   return left;
 }
 
-// include/uapi/linux/capability.h: DAC_READ_SEARCH 2, SYS_PTRACE 19, PERFMON 38, BPF 39.
-constexpr char kReading[] = "0000000000080004";
-constexpr char kReadingAndPerfmon[] = "0000004000080004";
-constexpr char kReadingAndBpf[] = "0000008000080004";
+// include/uapi/linux/capability.h: DAC_READ_SEARCH 2, SYS_PTRACE 19, PERFMON 38, BPF 39,
+// CHECKPOINT_RESTORE 40.
+constexpr char kReading[] = "0000010000080004";
+constexpr char kReadingAndPerfmon[] = "0000014000080004";
+constexpr char kReadingAndBpf[] = "0000018000080004";
 
 class Privileges : public ::testing::Test {
  protected:
@@ -60,7 +61,7 @@ class Privileges : public ::testing::Test {
 
 TEST_F(Privileges, OnlyThoseToReadProcessesAreKept) {
   const Left left = after_drop({[] { return true; }, false});
-  EXPECT_EQ(left.kept, "CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH");
+  EXPECT_EQ(left.kept, "CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH, CAP_CHECKPOINT_RESTORE");
   EXPECT_EQ(left.effective, kReading);
   EXPECT_EQ(left.permitted, kReading);
   EXPECT_EQ(left.ambient, "0000000000000000");
@@ -75,7 +76,7 @@ TEST_F(Privileges, MapsAreTriedWithoutTheirCapability) {
                                 },
                                 false});
   EXPECT_EQ(std::stoull(effective, nullptr, 16) & (1ull << 39 | 1ull << 21), 0);
-  EXPECT_EQ(left.kept, "CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH, CAP_BPF");
+  EXPECT_EQ(left.kept, "CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH, CAP_CHECKPOINT_RESTORE, CAP_BPF");
   EXPECT_EQ(left.effective, kReadingAndBpf);
 }
 

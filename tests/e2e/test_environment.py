@@ -14,8 +14,8 @@ from harness.agent import Agent, free_port, get
 from harness.paths import binary
 
 USAGE, ENVIRONMENT = 2, 3
-# include/uapi/linux/capability.h: DAC_READ_SEARCH 2, SYS_PTRACE 19, BPF 39.
-READING, BPF = 1 << 2 | 1 << 19, 1 << 39
+# include/uapi/linux/capability.h: DAC_READ_SEARCH 2, SYS_PTRACE 19, BPF 39, CHECKPOINT_RESTORE 40.
+READING, BPF = 1 << 2 | 1 << 19 | 1 << 40, 1 << 39
 
 pytestmark = pytest.mark.usefixtures("agent_binary")
 
@@ -119,7 +119,7 @@ def test_capabilities_are_given_up_once_all_is_attached(agent):
     """By every thread, those that serve HTTP too; what is left reads processes and their files."""
     left = capabilities_of(agent.process.pid)
     assert left == {"CapEff": {READING}, "CapPrm": {READING}, "CapBnd": {0}, "NoNewPrivs": {1}}
-    assert "it keeps CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH" in pathlib.Path(agent.log).read_text(encoding="utf-8")
+    assert "it keeps CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH, CAP_CHECKPOINT_RESTORE" in pathlib.Path(agent.log).read_text(encoding="utf-8")
 
 
 def test_capabilities_are_kept_where_that_is_asked(privileged, agent_binary):

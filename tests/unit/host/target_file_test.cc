@@ -76,6 +76,16 @@ TEST_F(TargetFiles, TheProgramIsOpenedThroughItsLink) {
   EXPECT_EQ(text(open_exe(procfs_, kPid)), "outside");
 }
 
+TEST_F(TargetFiles, AMappingOfAProcessThatChangedItsRootAloneHasTheRootInFront) {
+  Mapping mapping{.start = 0x1000,
+                  .end = 0x2000,
+                  .inode = inode(tree_.path("container/app/lib.so")),
+                  .path = tree_.path("container/app/lib.so")};
+  EXPECT_EQ(text(open_mapped(procfs_, kPid, mapping)), "inside");
+  mapping.inode = 1;
+  EXPECT_FALSE(open_mapped(procfs_, kPid, mapping));
+}
+
 TEST_F(TargetFiles, AMappingOfAReplacedFileIsReadThroughTheKernelsLink) {
   tree_.write("old.so", "old");
   Mapping mapping{.start = 0x1000, .end = 0x2000, .inode = 1, .path = "/app/lib.so"};
