@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+// SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
 // Programs that do nothing, where the agent's are: what the way into one costs, whatever it does there.
 #include "vmlinux.h"
 

@@ -140,7 +140,7 @@ def is_source(path, text):
 def expected_licence(path):
     if path.parts[0] == "bpf" and path.suffix in {".c", ".h"}:
         return KERNEL_LICENCE if path.parts[1] == "vmlinux" else BPF_LICENCE
-    return USER_SPACE_LICENCE
+    return BPF_LICENCE if path.name.endswith(".bpf.c") else USER_SPACE_LICENCE
 
 
 def check_licence(path, text):
