@@ -2,7 +2,7 @@
 """What loopstall advises for each library of its table that Debian has: the right word for a call on the loop's
 thread, and none for the same call in a thread. The rows of clients with real servers are in test_libraries.py.
 
-Without a victim: openai, opensearchpy and mysql-connector, of which Debian has no package, and torch, which brings 130.
+Without a victim: opensearchpy, of which Debian has no package, and torch, which brings 130.
 There is no row for OpenCV and the Cassandra driver: their compiled functions leave no Python frame to know them by.
 """
 
@@ -10,7 +10,8 @@ import time
 
 import pytest
 
-from harness.paths import PYTHON
+from harness import pythons
+from harness.paths import PYTHON, REPOSITORY, VICTIMS
 from harness.victims import Talker
 
 pytestmark = pytest.mark.usefixtures("privileged")
@@ -59,9 +60,18 @@ ADVICE = {
 }
 
 
-def observed(agent, form):
+# What this Debian has not, by a program of another suite's: its package, what is called, and the right words.
+ELSEWHERE = {
+    "trixie python3-openai": {"openai": "AsyncOpenAI", "pydantic": "pydantic"},
+    "sid python3-mysql.connector": {"mysql_connector": "mysql.connector.aio"},
+}
+ONLY_ELSEWHERE = {"openai", "mysql_connector"}
+
+
+def observed(agent, form, *names, python=(PYTHON,), environment=()):
     """The advice of the longest hold of each function, and what the victim says it called."""
-    with Talker([PYTHON, "advised.py", form]) as victim:
+    script = VICTIMS / "advised.py" if names else "advised.py"
+    with Talker([*python, str(script), form, *names], environment=dict(environment)) as victim:
         facts = victim.hear("ready", 60)
         agent.wait_for_loop(facts["pid"])
         victim.tell("go")
@@ -99,7 +109,24 @@ def test_each_call_has_its_word(broken, name):
 
 def test_all_calls_are_in_the_table(broken):
     _, called, missing = broken
-    assert set(called) | set(missing) == set(ADVICE)
+    assert set(called) | set(missing) == set(ADVICE) | ONLY_ELSEWHERE
+
+
+@pytest.mark.parametrize("package", ELSEWHERE)
+def test_what_other_suites_have(agent, package):
+    try:
+        root = pythons.fetch(*package.split())
+    except pythons.Missing as missing:
+        pytest.skip(str(missing))
+    python = {"python": (str(root / "enter"), "/usr/bin/python3"), "environment": (("BIND", f"{REPOSITORY}/tests"),)}
+    words = ELSEWHERE[package]
+    holds, called, missing = observed(agent, "broken", *words, **python)
+    assert missing == [] and set(called) == set(words)
+    for name, word in words.items():
+        assert name in holds, sorted(holds)
+        assert word in holds[name]["advice"], holds[name]["advice"]
+    holds, called, _ = observed(agent, "mended", *words, **python)
+    assert called and not set(holds) & set(called), holds
 
 
 def test_nothing_is_advised_for_calls_in_threads(agent):

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """One call of each library that the table of advice knows and Debian has, by a function of the library's name.
 
-    advised.py broken|mended
+    advised.py broken|mended [NAME...]
 
 Says {"ready": true, "pid": …, "missing": [names without their package]}, waits for a line, makes all calls, each in a turn
 of its own on the loop's thread (broken) or in a thread of a pool (mended; what computes is left out: it keeps the GIL),
-and says {"done": [[name, seconds], …]}. What waits for a server gets one that is silent for 0.12 s and hangs up.
+and says {"done": [[name, seconds], …]}. With names, only those. What waits for a server gets one that is silent for 0.12 s and hangs up.
 """
 
 import asyncio
@@ -144,6 +144,21 @@ def paramiko():
     client = library.SSHClient()
     client.set_missing_host_key_policy(library.AutoAddPolicy())
     return lambda: client.connect(host, port, "me", "secret", timeout=5, allow_agent=False, look_for_keys=False)
+
+
+@waiting
+def openai():
+    from openai import OpenAI
+    import httpx
+    plain = httpx.Client(verify=False, trust_env=False)  # a root of its own may have no certificates
+    client = OpenAI(api_key="none", base_url=f"http://{host}:{port}/v1", max_retries=0, http_client=plain)
+    return client.models.list
+
+
+@waiting
+def mysql_connector():
+    from mysql import connector
+    return lambda: connector.connect(host=host, port=port, user="none", password="none", use_pure=True)
 
 
 @waiting
@@ -441,9 +456,13 @@ def prepared(prepares):
     return calls, missing
 
 
-async def serve(form):
-    own, missing = prepared(waits)
-    heavy, missing_too = prepared(computes)
+def chosen(prepares, names):
+    return {name: prepare for name, prepare in prepares.items() if not names or name in names}
+
+
+async def serve(form, *names):
+    own, missing = prepared(chosen(waits, names))
+    heavy, missing_too = prepared(chosen(computes, names))
     server = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0)
     async with server:
         print(json.dumps({"ready": True, "pid": os.getpid(), "missing": missing + missing_too}), flush=True)
@@ -469,4 +488,4 @@ async def serve(form):
 if __name__ == "__main__":  # multiprocessing's child imports this file too
     listen()
     silent_server()
-    asyncio.run(serve(sys.argv[1]))
+    asyncio.run(serve(*sys.argv[1:]))
