@@ -2,7 +2,8 @@
 """What loopstall advises for each library of its table that Debian has: the right word for a call on the loop's
 thread, and none for the same call in a thread. The rows of clients with real servers are in test_libraries.py.
 
-Without a victim: opensearchpy, of which Debian has no package, and torch, which brings 130.
+Without a victim: opensearchpy, of which Debian has no package, and torch, whose package brings a gigabyte (trixie's was tried
+by hand: the function that calls a model has its word).
 There is no row for OpenCV and the Cassandra driver: their compiled functions leave no Python frame to know them by.
 """
 
