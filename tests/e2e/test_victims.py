@@ -10,7 +10,7 @@ from harness import running
 from harness.cases import CASES, TWO_FUNCTIONS
 
 ALL = [*CASES, TWO_FUNCTIONS]
-ROUNDS = 12
+ROUNDS = 8
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,7 @@
 
     pod_service.py web broken|mended     a FastAPI service; each report takes 60 ms, on the loop's thread or awaited
     pod_service.py worker broken|mended  an asyncio program without HTTP: the same of 40 ms
-    pod_service.py crashing broken       ends with an error after half a second, in which it has held its loop once
+    pod_service.py crashing broken       ends with an error after a second, in which it has held its loop once
 
 After SIGUSR1 the next report of a broken web hangs for 14 s.
 """
@@ -79,7 +79,7 @@ def worker(broken):
 
 def crashing(broken):
     async def crash():
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(1)
         await asyncio.ensure_future(spend(fail_to_start, 0.2, broken))
         await asyncio.sleep(0.05)
         sys.exit("it cannot reach its database")

@@ -87,6 +87,15 @@ def test_a_saturated_loop_without_a_culprit_has_its_words():
     assert "the loops have room" in "\n".join(report.stage_lines(report.Result(STAGES[3], load, 0.3, 0, None, None)))
 
 
+# What holds the loop while all is broken, by which cause, and what is said of it. Which is the worst depends on how fast
+# the machine computes: OCR takes the same time everywhere.
+BROKEN = {
+    "recognise_text": ("network", "calls requests"),
+    "make_thumbnail": ("cpu", "processes an image with Pillow"),
+    "read_words": ("network", "runs a query with psycopg2"),
+}
+
+
 def test_two_stages(privileged, agent_binary):
     told = subprocess.run([REPOSITORY / "scripts" / "story", "--agent", binary(), "--stages", "1,2", "--duration", "4"],
                           stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, check=False)
@@ -94,9 +103,10 @@ def test_two_stages(privileged, agent_binary):
     first, second = re.findall(r"^(?:1  all broken|2  httpx): ([\d,]+) requests/s, p99 .*, loops (\d+)% busy$",
                                told.stdout, re.MULTILINE)
     worst = re.findall(r"^   worst: (\w+) \((story/work\.py):\d+\), (\d+)% of the loop, (\w+)$", told.stdout, re.MULTILINE)
-    assert worst[0][0] == "recognise_text" and worst[0][3] == "network", told.stdout
-    assert worst[1][0] in ("read_words", "make_thumbnail"), told.stdout
-    assert "→ recognise_text calls requests" in told.stdout
+    for name, _, share, cause in worst:
+        assert cause == BROKEN[name][0] and int(share) > 20, told.stdout
+        assert f"→ {name} {BROKEN[name][1]}" in told.stdout
+    assert len(worst) == 2 and worst[1][0] != "recognise_text", told.stdout
     assert int(first[1]) >= 80 and int(second[1]) >= 80, "it wants all it can get"
     predicted, real = re.search(r"^ 1 all broken .*× ([\d.]+) +× ([\d.]+) ", told.stdout, re.MULTILINE).groups()
     assert 1.3 <= float(real) and 0.6 <= float(predicted) / float(real) <= 1.7, told.stdout
