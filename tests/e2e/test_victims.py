@@ -10,7 +10,7 @@ from harness import running
 from harness.cases import CASES, TWO_FUNCTIONS
 
 ALL = [*CASES, TWO_FUNCTIONS]
-ROUNDS = 8
+ROUNDS = 12
 
 
 @pytest.fixture(scope="session")
