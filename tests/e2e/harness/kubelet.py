@@ -26,22 +26,35 @@ def cgroup_path(form, uid, container_id):
 
 
 @contextlib.contextmanager
-def pod_logs(namespace, pod, uid, container, container_id, link=True):
-    """What the kubelet makes for a container's log."""
-    folder = LOGS / "pods" / f"{namespace}_{pod}_{uid}"
+def log_folders():
+    """Those that every node has which has run a pod; taken away again if they were not here."""
     made = [path for path in (LOGS / "pods", LOGS / "containers") if not path.exists()]
-    (folder / container).mkdir(parents=True, exist_ok=True)  # it may be there of the container's last life
-    (folder / container / "0.log").touch()
-    name = LOGS / "containers" / f"{pod}_{namespace}_{container}-{container_id}.log"
-    name.parent.mkdir(exist_ok=True)
-    if link:
-        name.symlink_to(folder / container / "0.log")
+    for path in made:
+        path.mkdir()
     try:
         yield
     finally:
-        if link:
-            name.unlink()
-        shutil.rmtree(folder / container, ignore_errors=True)  # of a container with several lives it is gone already
-        for path in (folder, *made):
-            with contextlib.suppress(OSError):  # another container's is in it
+        for path in made:
+            with contextlib.suppress(OSError):  # another pod's are in it
                 path.rmdir()
+
+
+@contextlib.contextmanager
+def pod_logs(namespace, pod, uid, container, container_id, link=True):
+    """What the kubelet makes for a container's log."""
+    folder = LOGS / "pods" / f"{namespace}_{pod}_{uid}"
+    log = folder / container / "0.log"
+    name = LOGS / "containers" / f"{pod}_{namespace}_{container}-{container_id}.log"
+    with log_folders():
+        log.parent.mkdir(parents=True, exist_ok=True)  # it may be there of the container's last life
+        log.touch()
+        if link:
+            name.symlink_to(log)
+        try:
+            yield
+        finally:
+            if link:
+                name.unlink()
+            shutil.rmtree(log.parent, ignore_errors=True)  # of a container with several lives it is gone already
+            with contextlib.suppress(OSError):  # another container's is in it
+                folder.rmdir()

@@ -6,6 +6,7 @@ its own, with a loopback only, or the node's.
 
 import contextlib
 import json
+import os
 import pathlib
 import signal
 import subprocess
@@ -76,7 +77,7 @@ def specification_of(pod, entry_point, root, cgroup, seccomp):
 
 
 class Contained:
-    """A running container. `pid`: its first process, by the node's number."""
+    """A running container. `pid`: its first process, by the node's number. A context manager."""
 
     def __init__(self, specification_made, output):
         self._name = f"loopstall-node-{uuid.uuid4().hex[:12]}"
@@ -103,7 +104,10 @@ class Contained:
         """For its end; the status."""
         return self._process.wait(seconds)
 
-    def stop(self):
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *problem):
         """As the kubelet would; also its cgroups, all that were not there before."""
         subprocess.run(["runc", "kill", self._name, "KILL"], capture_output=True, check=False)
         self._process.wait(20)
@@ -132,9 +136,7 @@ class Pod:
         self._alive.enter_context(
             kubelet.pod_logs(self.namespace, self.name, self.uid, container, container_id))
         cgroup = kubelet.cgroup_path("cgroupfs", self.uid, container_id)
-        running = Contained(specification(self.root, list(words), cgroup), self._output)
-        self._alive.callback(running.stop)
-        return running
+        return self._alive.enter_context(Contained(specification(self.root, list(words), cgroup), self._output))
 
     def __enter__(self):
         return self
@@ -145,4 +147,4 @@ class Pod:
 
 def ask_to_hang(container):
     """By the signal that pod_service.py knows."""
-    subprocess.run(["kill", f"-{signal.SIGUSR1.value}", str(container.pid)], check=True)
+    os.kill(container.pid, signal.SIGUSR1)

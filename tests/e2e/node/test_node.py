@@ -10,15 +10,15 @@ import subprocess
 
 import pytest
 
-from harness import charts, containers, waiting
-from harness.agent import free_ports
-from harness.paths import PYTHON, VICTIMS, binary
+from harness import charts, containers, kubelet, waiting
+from harness.agent import free_ports, get
+from harness.paths import PYTHON, REPOSITORY, VICTIMS, binary
 from harness.prometheus_server import Prometheus, fetch
 from miniature import Contained, Pod, ask_to_hang, specification, specification_of
 
 pytestmark = pytest.mark.usefixtures("privileged", "agent_binary")
 
-RULES = sorted((charts.ROOT / "dashboards" / "rules").glob("*.rules.yaml"))
+RULES = sorted((REPOSITORY / "dashboards" / "rules").glob("*.rules.yaml"))
 SERVICE = VICTIMS / "pod_service.py"
 # include/uapi/linux/capability.h: DAC_READ_SEARCH 2, SYS_PTRACE 19, PERFMON 38, BPF 39.
 GRANTED, KEPT = 0xC000080004, 0x80004
@@ -51,7 +51,7 @@ def chart():
 @pytest.fixture(scope="module")
 def image(tmp_path_factory):
     folder = tmp_path_factory.mktemp("image") / "root"
-    subprocess.run([charts.ROOT / "scripts" / "image-root", binary(), folder], check=True)
+    subprocess.run([REPOSITORY / "scripts" / "image-root", binary(), folder], check=True)
     return folder
 
 
@@ -72,27 +72,16 @@ class Node:
 def node(chart, image, tmp_path_factory):
     metrics, objects = chart
     folder = tmp_path_factory.mktemp("node")
-    for logs in ("pods", "containers"):  # of every node that has run a pod
-        pathlib.Path("/var/log", logs).mkdir(exist_ok=True)
     pod = objects["DaemonSet"]["spec"]["template"]["spec"]
     endpoint, = objects["PodMonitor"]["spec"]["podMetricsEndpoints"]
     made = specification_of(pod, ["/usr/bin/loopstall"], image, "/kubepods/burstable/podagent/agent", profile())
     before = containers.listing(image)
-    agent = Contained(made, folder / "agent.log")
-    try:
-        waiting.until(lambda: "loopstall_" in _metrics(metrics), 30, f"the agent serves; see {folder}/agent.log")
+    with kubelet.log_folders(), Contained(made, folder / "agent.log") as agent:
+        waiting.until(lambda: get(f"http://127.0.0.1:{metrics}/metrics")[0] == 200, 30,
+                      f"the agent serves; see {folder}/agent.log")
         with Prometheus(folder, f"127.0.0.1:{metrics}", RULES, honor_labels=endpoint["honorLabels"]) as prometheus:
             yield Node(metrics, agent, prometheus, folder / "agent.log")
-    finally:
-        agent.stop()
     assert containers.listing(image) == before, "its root file system is read-only"
-
-
-def _metrics(port):
-    try:
-        return fetch(f"http://127.0.0.1:{port}/metrics")
-    except OSError:
-        return ""
 
 
 def matcher(**labels):
@@ -197,11 +186,8 @@ def test_the_profile_forbids_what_could_change_a_process_or_the_node(host, tmp_p
         if seccomp:
             made["linux"]["seccomp"] = seccomp
         output.write_text("")
-        contained = Contained(made, output)
-        try:
+        with Contained(made, output) as contained:
             assert contained.wait(30) == 0, output.read_text()
-        finally:
-            contained.stop()
         return dict(line.split() for line in output.read_text().splitlines())
 
     denied = said(profile())
