@@ -118,6 +118,15 @@ struct off_cpu_parts {
 	__u64 throttled;
 };
 
+static __always_inline void clear_stack(struct ls_stack_event *event)
+{
+	event->frame_count = 0;
+	event->walk_error = LS_WALK_NO_PROCESS;
+	event->coroutine = 0;
+	event->task_kind = LS_TASK_UNKNOWN;
+	event->flags = 0;
+}
+
 static __always_inline void send_block(struct thread_state *thread, struct task_struct *task,
 				       const struct off_cpu_parts *parts)
 {
@@ -141,11 +150,7 @@ static __always_inline void send_block(struct thread_state *thread, struct task_
 	if (!event || !holder)
 		return;
 	if (thread->off_has_stack == NO_STACK) {
-		event->frame_count = 0;
-		event->walk_error = LS_WALK_NO_PROCESS;
-		event->coroutine = 0;
-		event->task_kind = LS_TASK_UNKNOWN;
-		event->flags = 0;
+		clear_stack(event);
 		holder->frame_count = 0;
 	}
 	fill_header(&event->header, LS_EVENT_BLOCK, thread, task, thread->off_end_ns);
@@ -251,7 +256,7 @@ static __always_inline void account_unseen(struct thread_state *thread, struct l
  */
 static __always_inline void enter_hook(struct thread_state *thread)
 {
-	thread->in_hook = 1;
+	thread->in_hook = IN_ITS_HOOK;
 	barrier();
 }
 

@@ -33,6 +33,12 @@ static __always_inline __u32 task_state_field(struct task_struct *task)
 	return (__u32)BPF_CORE_READ((struct task_struct___before_5_14 *)task, state);
 }
 
+/* Whether any program of this node ever kept something for this task (task storage, 5.11). */
+static __always_inline bool may_have_state(struct task_struct *task)
+{
+	return !bpf_core_field_exists(task->bpf_storage) || task->bpf_storage;
+}
+
 /* Pages of executable mappings; /proc/PID/status shows them as VmExe + VmLib. */
 static __always_inline __u64 code_pages_of(struct task_struct *task)
 {

@@ -569,6 +569,18 @@ static __always_inline bool is_home(struct thread_state *thread, struct task_str
 	       object_of_wait(thread, task, wait) == thread->home_file;
 }
 
+/*
+ * give_answer() has its account still, although it woke up: as if the hook had not run, which the
+ * next one heals.
+ */
+static __always_inline bool is_held_asleep(const struct thread_state *thread)
+{
+	if (thread->in_hook != HELD_ASLEEP)
+		return false;
+	count_loss(LS_LOST_BOUNDARY);
+	return true;
+}
+
 /* The calling thread's state, made at need: poll is common, so there only for Python's threads. */
 static __always_inline struct thread_state *state_for_wait(struct task_struct *task,
 							   const struct wait *wait)
@@ -632,6 +644,8 @@ __noinline int on_wait_entered(__u32 kind, __s32 fd, __u32 max_events, __s64 tim
 		return 0;
 	if (thread->status == THREAD_IGNORED && thread->ignored_code_pages == code_pages_of(task))
 		return 0;
+	if (is_held_asleep(thread))
+		return 0;
 	enter_hook(thread);
 	enter_wait(thread, task, &wait);
 	leave_hook(thread);
@@ -667,7 +681,7 @@ static __noinline int on_wait_left(__s64 result)
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct thread_state *thread = thread_of(task);
 
-	if (!thread || thread->status < THREAD_CANDIDATE)
+	if (!thread || thread->status < THREAD_CANDIDATE || is_held_asleep(thread))
 		return 0;
 	enter_hook(thread);
 	leave_wait(thread, task, result);
@@ -873,6 +887,52 @@ static __always_inline __u32 cause_of_seed(const struct thread_state *thread,
 	if (!rule)
 		return LS_OTHER;
 	return *rule == LS_RULE_FUTEX ? cause_of_futex(thread, regs) : cause_of_rule(*rule);
+}
+
+/* A loop from here on, in the middle of a sleep. */
+static __always_inline void show_sleeper(struct thread_state *thread, struct task_struct *task,
+					 __u64 now)
+{
+	struct ls_slot *slot = slot_of(thread);
+	struct ls_stack_event *event;
+	__u32 index = thread->slot;
+
+	if (!slot)
+		return;
+	if (!thread->in_turn) {
+		if (thread->home_kind == LS_WAIT_EPOLL)
+			update_phase(thread, slot, task, now);
+		return;
+	}
+	if (!thread->off_cpu || thread->off_end_ns)
+		return;
+	/* Else one of another loop that had the slot could pass for its own. */
+	event = bpf_map_lookup_elem(&loop_stacks, &index);
+	if (event) {
+		clear_stack(event);
+		event->header.turn_number = thread->turn_number;
+	}
+	slot->state = LS_SLOT_OFF_CPU;
+	slot->current_cause = thread->off_cause;
+	slot->current_syscall = thread->off_syscall;
+}
+
+/*
+ * A thread takes the answer to its question at its next hook or switch. One that fell asleep before
+ * the answer came would be no loop for as long as it sleeps: it gets it here. Its own hooks, which run
+ * only once it is on a CPU again, find the account held; its switches are in the scheduler's book.
+ */
+static __always_inline void give_answer(struct thread_state *thread, struct task_struct *task)
+{
+	__u64 now = bpf_ktime_get_ns();
+
+	if (thread->status != THREAD_CANDIDATE)
+		return;
+	if (__sync_val_compare_and_swap(&thread->in_hook, IN_NO_HOOK, HELD_ASLEEP) != IN_NO_HOOK)
+		return;
+	if (!BPF_CORE_READ(task, on_cpu) && take_verdict(thread, task, now))
+		show_sleeper(thread, task, now);
+	__sync_val_compare_and_swap(&thread->in_hook, HELD_ASLEEP, IN_NO_HOOK);
 }
 
 /*

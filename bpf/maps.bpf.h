@@ -35,6 +35,9 @@ enum thread_status {
 	THREAD_SEEDED,    /* a loop older than the agent, not yet taken over by its own hooks */
 };
 
+/* Who changes a thread's account just now, so that its switches leave it alone: see enter_hook(). */
+enum hook_owner { IN_NO_HOOK, IN_ITS_HOOK, HELD_ASLEEP };
+
 #define REJECTED_FILES 4
 
 enum off_cpu_stack { NO_STACK, STACK_TAKEN, STACK_LEFT_OUT };
@@ -58,7 +61,7 @@ struct thread_state {
 	__u32 turn_has_events;
 	__u32 ended_stall; /* the turn before this home wait was a stall */
 	__u32 home_interrupted; /* poll: restart_syscall goes on with the home wait */
-	__u32 in_hook; /* see enter_hook() */
+	__u32 in_hook; /* enum hook_owner */
 	__u32 hook_preemptions; /* since `switches` was compared with the scheduler's count */
 
 	__u64 turn_start_ns;

@@ -20,6 +20,7 @@ base::Result<std::unique_ptr<session::Session>> start_measuring(config::Config c
   base::set_log_level(base::LogLevel::error);
   config.functions_per_container = 1000;
   config.drop_capabilities = false;  // it starts programs, and writes files, with its user's rights
+  if (config.sample_rate_hz == config::kAutomaticRate) config.sample_rate_hz = config::kUsualRateHz;
   config.budget = 1;
   config.budget_per_core = 1;
   return session::Session::start(config, clock);

@@ -19,6 +19,10 @@ enum class HookMode : uint8_t {
   tp_btf,      ///< sys_enter and sys_exit for every system call; need only BTF
 };
 
+/// As often as the machine's timer permits: chosen when measuring starts, never more than the other.
+inline constexpr uint32_t kAutomaticRate = 0;
+inline constexpr uint32_t kUsualRateHz = 99;
+
 /// Everything a user can decide. Made and validated by Options in config/options.h, and
 /// then passed around as const: nothing changes it while the agent runs.
 struct Config {
@@ -26,7 +30,7 @@ struct Config {
   std::string admin_listen = "127.0.0.1:9878";  ///< address:port of the page and the API
   uint64_t stall_threshold_ns = 100'000'000;    ///< a turn this long is a stall
   uint64_t min_block_ns = 1'000'000;            ///< blocks this long are sent exactly
-  uint32_t sample_rate_hz = 99;                 ///< clock ticks per second of CPU time
+  uint32_t sample_rate_hz = kAutomaticRate;     ///< clock ticks per second of CPU time
   std::string stall_log;                        ///< path; "-": standard output; empty: none
   std::string record;                           ///< path of a recording; empty: none
   std::string btf_path;                         ///< empty: the kernel's own

@@ -85,10 +85,11 @@ constexpr Option kOptions[] = {
      [](Config& c, std::string_view n, std::string_view t) {
        return store(duration_value(n, t, kMinBlock), c.min_block_ns);
      }},
-    {Audience::everyone, "-r,--sample-rate", "HZ", "99", false,
-     "Stack samples per second of a loop's CPU time",
+    {Audience::everyone, "-r,--sample-rate", "auto|HZ", "auto", false,
+     "Stack samples per second of a loop's CPU time; auto is 99, for the agent fewer where the "
+     "machine's timer is dear",
      [](Config& c, std::string_view n, std::string_view t) {
-       return store(count_value(n, t, kSampleRate), c.sample_rate_hz);
+       return store(rate_value(n, t, kSampleRate), c.sample_rate_hz);
      }},
     {Audience::agent, "--stall-log", "PATH", nullptr, false,
      "Append one JSON line per stall to this file; - is standard output",

@@ -92,6 +92,17 @@ base::Result<uint32_t> count_value(std::string_view name, std::string_view text,
   return *value;
 }
 
+base::Result<uint32_t> rate_value(std::string_view name, std::string_view text,
+                                  const CountBounds& bounds) {
+  if (text == "auto") return kAutomaticRate;
+  const auto rate = count_value(name, text, bounds);
+  if (!rate) {
+    return fail(ErrorKind::usage, "{} must be auto or a whole number from {} to {}, not '{}'", name,
+                bounds.min, bounds.max, text);
+  }
+  return rate;
+}
+
 base::Result<double> percent_value(std::string_view name, std::string_view text) {
   const bool has_unit = text.ends_with('%');
   const std::optional<double> percent =

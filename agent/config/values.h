@@ -33,6 +33,10 @@ base::Result<uint64_t> duration_value(std::string_view name, std::string_view te
 base::Result<uint32_t> count_value(std::string_view name, std::string_view text,
                                    const CountBounds& bounds);
 
+/// A number of times a second, or auto, which is kAutomaticRate.
+base::Result<uint32_t> rate_value(std::string_view name, std::string_view text,
+                                  const CountBounds& bounds);
+
 /// ADDRESS:PORT or [IPV6]:PORT. `localhost` becomes 127.0.0.1, and an address left out 0.0.0.0.
 /// Port 0 lets the kernel choose.
 base::Result<std::string> listen_value(std::string_view name, std::string_view text);

@@ -7,6 +7,8 @@
 #include <charconv>
 #include <utility>
 
+#include "probes/tick_price.h"
+
 namespace loopstall::doctor {
 namespace {
 
@@ -85,6 +87,18 @@ Check check_paranoia(const Machine& machine) {
   return check;
 }
 
+/// Information: a dear timer costs detail, and nothing is lacking.
+Check check_clock(const Machine& machine) {
+  if (!machine.may_sample) return {"sampling clock", Verdict::ok, "none", {}};
+  const uint32_t rate_hz = probes::affordable_rate_hz(machine.tick_price_ns);
+  std::string finding = fmt::format("{} ticks a second", rate_hz);
+  if (machine.tick_price_ns) {
+    finding += fmt::format("; one takes {:.1f} us of its CPU",
+                           static_cast<double>(*machine.tick_price_ns) / 1000);
+  }
+  return {"sampling clock", Verdict::ok, finding, {}};
+}
+
 Check check_tracefs(const Machine& machine) {
   if (machine.has_tracefs) return {"tracefs", Verdict::ok, "/sys/kernel/tracing", {}};
   return {"tracefs", Verdict::limits, "the tracepoints of system calls cannot be seen",
@@ -116,7 +130,7 @@ Check check_namespaces(const Machine& machine) {
 
 std::vector<Check> check_machine(const Machine& machine) {
   return {check_kernel(machine),       check_btf(machine),       check_lockdown(machine),
-          check_capabilities(machine), check_paranoia(machine),  check_tracefs(machine),
+          check_capabilities(machine), check_paranoia(machine),  check_clock(machine), check_tracefs(machine),
           check_cgroups(machine),      check_namespaces(machine)};
 }
 

@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "probes/requirements.h"
+#include "probes/tick_price.h"
 
 namespace loopstall::doctor {
 namespace {
@@ -71,6 +72,7 @@ Machine read_machine(const std::string& root, const std::string& btf_path) {
   machine.needed_capabilities = probes::needed_capabilities();
   machine.missing_capabilities = probes::missing_capabilities();
   machine.may_sample = probes::may_sample();
+  machine.tick_price_ns = probes::measure_tick_price_ns();
   machine.perf_event_paranoid = number(line_of(root + "/proc/sys/kernel/perf_event_paranoid"));
   machine.has_tracefs = ::access((root + "/sys/kernel/tracing/events/syscalls").c_str(), F_OK) == 0;
   machine.cgroup_version = cgroup_version_at(root + "/sys/fs/cgroup");

@@ -256,6 +256,25 @@ const std::array<MetricInfo, kMetricCount>& table() {
        experimental,
        "CPU time per second that they may use: --budget, and --budget-per-core for each core on "
        "which loops are observed."},
+      {Metric::sample_rate,
+       "loopstall_sample_rate_hertz",
+       gauge,
+       "hertz",
+       agent,
+       {},
+       experimental,
+       "Ticks per second of the sampling clock, on each CPU that is not idle."},
+      {Metric::tick_price,
+       "loopstall_tick_seconds",
+       gauge,
+       "seconds",
+       agent,
+       {},
+       experimental,
+       "What a tick of the sampling clock takes from its CPU, as measured when the agent started, "
+       "without the agent's program; absent where it was not (--sample-rate was given). Of each "
+       "busy CPU the clock takes this times loopstall_sample_rate_hertz, which "
+       "loopstall_overhead_cores does not include."},
       {Metric::detail,
        "loopstall_detail",
        gauge,

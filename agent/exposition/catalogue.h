@@ -41,6 +41,8 @@ enum class Metric : uint8_t {
   canary_missed,
   overhead_cores,
   overhead_budget_cores,
+  sample_rate,
+  tick_price,
   detail,
   series_folded,
   stall_records_suppressed,

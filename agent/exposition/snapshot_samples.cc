@@ -132,6 +132,10 @@ void add_health(SampleModel& model, const AgentHealth& health, double created) {
   model.add(Metric::canary_missed, {}, plain(health.canary.missed), created);
   model.add(Metric::overhead_cores, {}, health.budget.used);
   model.add(Metric::overhead_budget_cores, {}, health.budget.allowed);
+  model.add(Metric::sample_rate, {}, plain(health.sample_rate_hz));
+  if (health.tick_price_ns) {
+    model.add(Metric::tick_price, {}, static_cast<double>(*health.tick_price_ns) / 1e9);
+  }
   for (const std::string_view level : stalls::kDetailNames) {
     model.add(Metric::detail, {level},
               level == stalls::detail_name(health.budget.detail) ? 1.0 : 0.0);

@@ -295,6 +295,8 @@ void Probes::seed(std::span<const Seed> seeds) {
                         static_cast<uint32_t>(seed.cause),
                         seed.runtime,
                         seed.native ? 1u : 0u,
+                        seed.only_answer ? 1u : 0u,
+                        0,
                         seed.seen_ns,
                         seed.switches};
     bpf_map_update_elem(loaded_->fd(loaded_->maps().seeds), &seed.tid, &entry, BPF_ANY);

@@ -20,7 +20,8 @@
 
 namespace loopstall::probes {
 
-/// A loop that exists already, for seed().
+/// A loop that exists already, for seed(); or, with only_answer, a thread that sleeps since it asked and has not fetched
+/// its answer, of which no more than pid and tid count.
 struct Seed {
   uint32_t pid = 0;
   uint32_t tid = 0;
@@ -33,6 +34,7 @@ struct Seed {
   uint64_t seen_ns = 0;
   bool native = false;    ///< it runs no Python
   uint64_t switches = 0;  ///< context switches of the thread just before seen_ns; 0: not known
+  bool only_answer = false;
 };
 
 /// What a verdict is about: a thread's question about the wait that it is in.

@@ -93,6 +93,14 @@ void Loop::sight(SeenStackPtr seen, uint64_t at_ns) {
   see_in_turn(1, std::move(seen));
 }
 
+void Loop::sight_wait(SeenStackPtr seen, uint64_t turn_number, uint64_t since_ns) {
+  sighted_ = seen;
+  sighted_since_ns_ = since_ns;
+  sighted_ns_ = since_ns;
+  see_in_turn(turn_number, seen);
+  see_open_span(since_ns, std::move(seen));
+}
+
 SeenStackPtr Loop::known_in_turn(uint64_t turn_number) const {
   if (seen_turn_number_ != turn_number) return nullptr;
   return seen_in_turn_ && seen_in_turn_->is_known() ? seen_in_turn_ : known_before_;

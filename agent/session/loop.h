@@ -37,6 +37,10 @@ struct FinishedTurn {
   std::optional<uint32_t> exit_code;  ///< the end of its process cut it off
 };
 
+/// A thread fetches the answer to its question when it next moves; one that does not is given it, and if it
+/// hangs is looked at.
+enum class AnswerState : uint8_t { waiting, given, looked_at };
+
 /// A loop under measurement: its account, and the samples of its turns on their way to names.
 class Loop {
  public:
@@ -85,16 +89,22 @@ class Loop {
   const SeenStackPtr& gil_holder() const { return gil_holder_; }
   /// It was found at `at_ns` inside a turn, its account's first, and there.
   void sight(SeenStackPtr seen, uint64_t at_ns);
+  /// It was found there in a wait of which the kernel has no stack.
+  void sight_wait(SeenStackPtr seen, uint64_t turn_number, uint64_t since_ns);
   /// Where it was seen in a wait that began at `since_ns`, when it was found in that: the kernel
   /// has no stack of it, but it was looked at. Null else, and where it moved on between that look
   /// and the beginning of its account, whose first wait is later then: another wait's stack would
   /// be a wrong name.
   SeenStackPtr sighted_in(uint64_t since_ns) const {
-    return since_ns <= sighted_ns_ ? sighted_ : nullptr;
+    return sighted_since_ns_ <= since_ns && since_ns <= sighted_ns_ ? sighted_ : nullptr;
   }
   /// Where it left the CPU at `since_ns`; not for a wait on the GIL, which is another thread's.
   void see_open_span(uint64_t since_ns, SeenStackPtr seen);
   uint64_t open_span_since_ns() const { return open_span_since_ns_; }
+
+  /// How far its thread is with the answer that it is a loop's.
+  AnswerState answer() const { return answer_; }
+  void set_answer(AnswerState state) { answer_ = state; }
 
   void mark_ended(uint64_t now_ns) {
     if (ended_ns_ == 0) ended_ns_ = now_ns;
@@ -132,7 +142,9 @@ class Loop {
   SeenStackPtr holder_;
   GilSlice last_slice_;
   SeenStackPtr sighted_;
+  uint64_t sighted_since_ns_ = 0;
   uint64_t sighted_ns_ = 0;
+  AnswerState answer_ = AnswerState::waiting;
   SeenStackPtr seen_in_turn_;
   SeenStackPtr known_before_;  // in the same turn, while the newest has no names yet
   SeenStackPtr gil_holder_;

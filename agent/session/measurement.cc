@@ -26,7 +26,9 @@ constexpr int kMaxLookDoublings = 6;
 constexpr std::size_t kMaxRecords = 1'000;
 // A loop that is over is kept until its last events and names have arrived.
 constexpr uint64_t kLastEventsNs = 1'500'000'000;
-// An answer that was not fetched for so long: its thread sleeps in the wait, or is gone.
+// An answer that was not fetched for so long: its thread sleeps, and is given it.
+constexpr uint64_t kFetchedNs = 250'000'000;
+// And still nothing: the thread is gone.
 constexpr uint64_t kUntouchedNs = 2'000'000'000;
 // Loops that begin without a question, between two rounds of the session's thread.
 constexpr std::size_t kSpareSlots = 64;
@@ -53,6 +55,12 @@ loops::EpollWait describe(const probes::Candidate& candidate, const stalls::Know
   wait.max_events = candidate.max_events;
   wait.process_has_uvloop = target.python.uvloop;
   return wait;
+}
+
+/// No hook of its thread has touched it, for so long.
+bool is_untouched(const stalls::LoopAccount& account, uint64_t now_ns, uint64_t for_ns) {
+  return account.activity == stalls::LoopActivity::idle &&
+         account.accounted_ns == account.birth_ns && now_ns - account.birth_ns >= for_ns;
 }
 
 }  // namespace
@@ -473,7 +481,10 @@ void Measurement::seed(const std::vector<SightedLoop>& sighted) {
   for (const SightedLoop& sight : sighted) {
     const auto process = processes_.find(sight.pid);
     if (process == processes_.end() || process->second.target == nullptr) continue;
-    if (find(probes::WaitIdentity{sight.pid, sight.tid, 0}) != nullptr) continue;
+    if (Loop* known = find(probes::WaitIdentity{sight.pid, sight.tid, 0})) {
+      name_wait(*known, sight);
+      continue;
+    }
     const bool asks = std::any_of(questions_.begin(), questions_.end(), [&](const Question& q) {
       return q.origin.pid == sight.pid && q.origin.tid == sight.tid;
     });
@@ -660,6 +671,7 @@ void Measurement::update_loops(uint64_t now_ns) {
 void Measurement::read_accounts() {
   const uint64_t now_ns = outside_.monotonic_ns();
   update_loops(now_ns);
+  give_answers(now_ns);
   std::vector<uint32_t> over;
   for (const auto& [slot, loop] : loops_) {
     const bool last_call = loop->has_ended() && now_ns - loop->ended_ns() > kLastEventsNs;
@@ -711,11 +723,39 @@ std::optional<double> Measurement::audit(Loop& loop) {
 
 /// Its thread died before it fetched the answer that it is a loop's: nothing will end it.
 bool Measurement::is_stillborn(const Loop& loop, uint64_t now_ns) const {
-  const stalls::LoopAccount& account = loop.account();
-  const bool is_untouched =
-      account.activity == stalls::LoopActivity::idle && account.accounted_ns == account.birth_ns;
-  if (!is_untouched || now_ns - account.birth_ns < kUntouchedNs) return false;
+  if (!is_untouched(loop.account(), now_ns, kUntouchedNs)) return false;
   return !outside_.has_thread(loop.pid(), loop.tid());
+}
+
+/// To threads that have slept since they asked. Those that hang, and not in their home wait, are looked at: of where they
+/// went to sleep the kernel has no stack.
+void Measurement::give_answers(uint64_t now_ns) {
+  std::vector<probes::Seed> sleepers;
+  for (auto& [slot, loop] : loops_) {
+    if (loop->has_ended() || loop->wait().question == 0) continue;
+    if (loop->answer() == AnswerState::waiting &&
+        is_untouched(loop->account(), now_ns, kFetchedNs)) {
+      loop->set_answer(AnswerState::given);
+      sleepers.emplace_back().pid = loop->pid();
+      sleepers.back().tid = loop->tid();
+      sleepers.back().only_answer = true;
+    } else if (loop->answer() == AnswerState::given && loop->account().turn_start_ns != 0) {
+      loop->set_answer(AnswerState::looked_at);
+      ++inspections_;
+      outside_.inspect(loop->pid());
+    }
+  }
+  outside_.seed(sleepers);
+}
+
+/// Only in the wait that it was seen in: another wait's stack would be a wrong name.
+void Measurement::name_wait(Loop& loop, const SightedLoop& sight) {
+  if (loop.answer() != AnswerState::looked_at || sight.in_home_wait) return;
+  const auto span = outside_.open_span(loop.slot(), loop.generation(), outside_.monotonic_ns(), 0);
+  if (!span || span->since_ns > sight.seen_ns || !span->stack.frames.empty()) return;
+  auto seen = std::make_shared<SeenStack>();
+  seen->known = sight.stack;
+  loop.sight_wait(std::move(seen), span->turn_number, span->since_ns);
 }
 
 /// Reads, and asks for the names of, where long turns wait: while they hang they make no event, and
@@ -820,6 +860,7 @@ stalls::AgentHealth Measurement::health() const {
   health.ready = scanned_;
   if (!scanned_) health.not_ready.push_back("the first scan of the processes is not done yet");
   health.hooks = outside_.hooks();
+  health.sample_rate_hz = config_.sample_rate_hz;
   health.targets = count_targets();
   health.events_lost = std::move(kernel.events_lost);
   health.events_lost.push_back({"no_free_slot", slots_exhausted_});

@@ -128,6 +128,8 @@ class Measurement {
   void update_loops(uint64_t now_ns);
   void settle_canary(uint64_t now_ns);
   bool is_stillborn(const Loop& loop, uint64_t now_ns) const;
+  void give_answers(uint64_t now_ns);
+  void name_wait(Loop& loop, const SightedLoop& sight);
   void release(uint32_t slot);
   std::vector<stalls::TargetCount> count_targets() const;
   stalls::LoopState state_of(const Loop& loop) const;

@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "host/procfs.h"
+#include "probes/tick_price.h"
 #include "session/canary.h"
 #include "session/live_outside.h"
 #include "session/measurement.h"
@@ -78,6 +79,18 @@ std::string_view words_of(stalls::Detail detail) {
   return "";
 }
 
+/// Decides how often the clock ticks where the user did not, by the price of a tick: which it returns.
+std::optional<uint64_t> settle_sample_rate(config::Config& config) {
+  if (config.sample_rate_hz != config::kAutomaticRate) return std::nullopt;
+  const std::optional<uint64_t> price_ns = probes::measure_tick_price_ns();
+  config.sample_rate_hz = probes::affordable_rate_hz(price_ns);
+  if (config.sample_rate_hz < config::kUsualRateHz) {
+    base::log_warning("a tick of the sampling clock takes {} us here: it ticks {} times a second",
+                      *price_ns / 1000, config.sample_rate_hz);
+  }
+  return price_ns;
+}
+
 /// A stall, where that is not too long to be made once a minute.
 uint64_t canary_hold_ns(const config::Config& config) {
   return std::min(config.stall_threshold_ns + config.stall_threshold_ns / 4, kMaxCanaryHoldNs);
@@ -97,12 +110,13 @@ struct Session::Parts {
   std::unique_ptr<LiveOutside> outside;
   std::unique_ptr<Recorder> recorder;  // null unless it is wanted
   std::unique_ptr<Measurement> measurement;
+  std::optional<uint64_t> tick_price_ns;
 };
 
 base::Result<std::unique_ptr<Session>> Session::start(const config::Config& config,
                                                       const base::Clock& clock) {
   auto parts =
-      std::unique_ptr<Parts>(new Parts{config, clock, host::Procfs(), {}, {}, {}, {}, {}, {}, {}});
+      std::unique_ptr<Parts>(new Parts{config, clock, host::Procfs(), {}, {}, {}, {}, {}, {}, {}, {}});
   if (auto advice = own_advice(config); !advice) return tl::unexpected(advice.error());
   if (auto exist = check_pids(parts->procfs, config.pids); !exist) {
     return tl::unexpected(exist.error());
@@ -118,7 +132,8 @@ base::Result<std::unique_ptr<Session>> Session::start(const config::Config& conf
     if (!file) return tl::unexpected(file.error());
     recording = std::move(*file);
   }
-  auto probes = probes::Probes::attach(probe_options(config));
+  parts->tick_price_ns = settle_sample_rate(parts->config);
+  auto probes = probes::Probes::attach(probe_options(parts->config));
   if (!probes) return tl::unexpected(probes.error());
   parts->probes = std::move(*probes);
   // Before the first thread, for threads inherit what is left.
@@ -136,7 +151,7 @@ base::Result<std::unique_ptr<Session>> Session::start(const config::Config& conf
       std::make_unique<LiveOutside>(parts->clock, parts->procfs, *parts->probes, *parts->resolver,
                                     parts->log.get(), parts->canary.get());
   if (recording) {
-    parts->recorder = std::make_unique<Recorder>(std::move(recording), config, *parts->outside);
+    parts->recorder = std::make_unique<Recorder>(std::move(recording), parts->config, *parts->outside);
   }
   parts->measurement = std::make_unique<Measurement>(
       parts->config, parts->recorder ? static_cast<Outside&>(*parts->recorder) : *parts->outside);
@@ -183,6 +198,7 @@ std::optional<stalls::TurnInProgress> Session::turn_of(const stalls::LoopState& 
 
 void Session::publish() {
   auto fresh = std::make_shared<stalls::Snapshot>(parts_->measurement->snapshot());
+  fresh->health.tick_price_ns = parts_->tick_price_ns;
   if (history_.add(*fresh)) shown_history_ = std::make_shared<const stalls::History>(history_);
   fresh->history = shown_history_;
   const std::lock_guard lock(mutex_);

@@ -391,6 +391,8 @@ struct ls_seed {
 	__u32 cause; /* of the wait it is in, when in a turn and off the CPU */
 	__u32 runtime;
 	__u32 is_native; /* it runs no Python: there are no frames to walk */
+	__u32 only_answer; /* it asked: it gets its answer, and nothing here but tgid counts */
+	__u32 reserved;
 	__u64 time_ns;
 	__u64 switches; /* of the thread's, just before that; 0: not known */
 };

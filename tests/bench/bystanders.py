@@ -46,7 +46,7 @@ def empty_program(which):
 
 
 def measure_under(name):
-    beside = empty_program(EMPTY[name]) if name in EMPTY else Agent("--hook", name, stall_threshold="100ms")
+    beside = empty_program(EMPTY[name]) if name in EMPTY else Agent("--hook", name, "--sample-rate", "auto", stall_threshold="100ms")
     with beside:
         return measure()
 

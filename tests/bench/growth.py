@@ -87,7 +87,7 @@ def measure(agent):
 
 def measured(load):
     """The agent comes first: it sees everything begin."""
-    with Agent(stall_threshold="100ms") as agent, load():
+    with Agent("--sample-rate", "auto", stall_threshold="100ms") as agent, load():
         time.sleep(5)
         return measure(agent)
 

@@ -44,7 +44,7 @@ def measure(processes, each, turn_seconds):
     loops = processes * each
     with crowds.loops(processes, each, turn_seconds):
         started = time.monotonic()
-        with Agent(stall_threshold="100ms", ready_within=120) as agent:  # fifty share two CPUs with it
+        with Agent("--sample-rate", "auto", stall_threshold="100ms", ready_within=120) as agent:  # fifty share two CPUs with it
             ready = time.monotonic() - started
             crowds.wait_until_listed(agent, loops, 120)
             listed = time.monotonic() - started

@@ -1,16 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """What `loopstall agent` says, and how it leaves, where it cannot work."""
 
+import os
 import pathlib
 import re
 import shutil
 import socket
 import subprocess
+import time
 
 import pytest
 
-from harness import bpf_objects
+from harness import bpf_objects, resources
 from harness.agent import Agent, free_port, get
+from harness.metrics import Change
 from harness.paths import binary
 
 USAGE, ENVIRONMENT = 2, 3
@@ -126,6 +129,23 @@ def test_capabilities_are_kept_where_that_is_asked(privileged, agent_binary):
     with Agent("--drop-capabilities", "no") as keeping:
         left = capabilities_of(keeping.process.pid)
     assert all(held & BPF for held in left["CapEff"]) and left["NoNewPrivs"] == {0}
+
+
+def test_the_clock_ticks_as_often_as_the_machines_timer_permits(privileged, agent_binary):
+    """And that often it does: one CPU computes, and the other may."""
+    seconds = 3
+    with Agent("--sample-rate", "auto") as agent, resources.hog(os.cpu_count() - 1):
+        before = agent.scrape()
+        time.sleep(seconds)
+        change = Change(before, agent.scrape())
+        said = agent.said()
+    rate, price = before.sum("loopstall_sample_rate_hertz"), before.sum("loopstall_tick_seconds")
+    assert rate % 10 == 9 and 19 <= rate <= 99
+    assert 500e-9 <= price and (rate == 19 or rate * price <= 0.005)
+    assert rate == 99 or (rate + 10) * price > 0.005, "it could afford more"
+    assert ("a tick of the sampling clock takes" in said) == (rate < 99)
+    ticks = change.sum("loopstall_program_runs_total", program="tick")
+    assert 0.8 * seconds * rate < ticks < 1.2 * os.cpu_count() * seconds * rate
 
 
 def test_ends_on_sigterm_with_success(privileged):

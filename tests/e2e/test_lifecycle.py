@@ -50,6 +50,34 @@ def test_loop_that_hangs_already_is_shown(privileged, agent_binary, loop_kind, n
             assert function in [frame["function"] for frame in loop["stack"]]
 
 
+@pytest.mark.parametrize("name, function, cause", [
+    ("asleep_at_once", "hang_asleep", "sleep"), ("spinning_at_once", "hang_spinning", "cpu")])
+def test_a_hang_in_the_very_first_turn_is_shown(privileged, agent_binary, loop_kind, name, function, cause):
+    """The agent is asked whether it is a loop a moment before, and answers a moment after. Another agent for each: what it
+    was asked once it knows of the next."""
+    with Agent() as agent, life(name, loop_kind) as victim:
+        hung_ns = victim.hear("hanging")["now_ns"]
+
+        def shown():
+            loop = agent.loop(victim.pid)
+            return loop and function in [frame["function"] for frame in loop["stack"]] and loop
+
+        loop = waiting.until(shown, 2, "it is shown with where it hangs")
+        assert loop["state"] == "busy" and loop["cause"] == cause
+        assert loop["turn_age_at_least"] or seconds_since(hung_ns) - 0.3 < loop["turn_age_seconds"]
+        assert loop["turn_age_seconds"] < seconds_since(hung_ns) + 0.5
+        waiting.until(lambda: in_progress(agent, loop_kind) > 2, 4, "its age rises")
+
+
+def test_a_rest_from_the_very_first_turn_on_is_no_hang(privileged, agent_binary, loop_kind):
+    with Agent() as agent, life("resting_at_once", loop_kind) as victim:
+        victim.hear("hanging")
+        agent.wait_for_loop(victim.pid, serving=False)
+        time.sleep(2)
+        loop = agent.loop(victim.pid)
+        assert loop["state"] == "idle" and in_progress(agent, loop_kind) == 0
+
+
 def test_the_first_request_of_a_silent_service_is_no_startup(agent, loop_kind):
     """Nothing calls its loop back to the kernel between the wait that shows its socket and that request."""
     with life("silent", loop_kind) as victim:

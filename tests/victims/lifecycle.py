@@ -130,6 +130,29 @@ def spinning():
     asyncio.run(hang(hang_spinning))
 
 
+async def begin_with(function):
+    say(hanging=True)
+    function()
+
+
+def asleep_at_once():
+    """Hangs in time.sleep() in its loop's first turn, a moment after its first wait."""
+    asyncio.run(begin_with(hang_asleep))
+
+
+def spinning_at_once():
+    """Hangs on the CPU in its loop's first turn."""
+    asyncio.run(begin_with(hang_spinning))
+
+
+def resting_at_once():
+    """Awaits from its loop's first turn on."""
+    async def rest():
+        say(hanging=False)
+        await asyncio.sleep(60)
+    asyncio.run(rest())
+
+
 def in_c():
     """Hangs in C with the GIL soon after it served."""
     asyncio.run(hang(hang_with_the_gil))
@@ -248,7 +271,8 @@ def epoll_numbers():
 
 def main():
     lives = {life.__name__: life for life in
-             (idle, silent, sleeping, napping, napping_service, spinning, in_c, without_gil, in_vfork,
+             (idle, silent, sleeping, napping, napping_service, spinning,
+             asleep_at_once, spinning_at_once, resting_at_once, in_c, without_gil, in_vfork,
               endless, crash, abort, hungry, after_run, exit_in_stall, second_run)}
     if len(sys.argv) != 3 or sys.argv[1] not in lives:
         sys.exit(f"usage: lifecycle.py {'|'.join(lives)} asyncio|uvloop")

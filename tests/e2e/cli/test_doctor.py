@@ -32,7 +32,7 @@ def test_a_machine_that_can_measure():
     result = doctor("--json")
     assert result.returncode == 0 and result.stderr == "", result.stderr
     checks = verdicts(result)
-    assert {"kernel", "btf", "lockdown", "capabilities", "perf_event_paranoid", "tracefs", "cgroup",
+    assert {"kernel", "btf", "lockdown", "capabilities", "perf_event_paranoid", "sampling clock", "tracefs", "cgroup",
             "namespaces", "hook fentry", "hook tracepoint", "hook tp_btf", "hook kprobe",
             "hooks"} == set(checks)
     fentry = checks.pop("hook fentry")  # not every kernel permits it; tests/vm has those that do

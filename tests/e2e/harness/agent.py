@@ -53,7 +53,9 @@ class Agent:
             str(binary()), "agent", "--listen", self.listen, "--admin-listen", self.admin,
             "--stall-threshold", stall_threshold, "--stall-log", self.stall_log,
             # Else what a victim sees would hang on how busy the others are: see test_budget.
-            "--budget", "100%", *flags]
+            "--budget", "100%",
+            # And on how dear the machine's timer is: see test_environment.
+            "--sample-rate", "99", *flags]
         self.process = None
 
     def __enter__(self):

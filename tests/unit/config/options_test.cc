@@ -52,7 +52,7 @@ TEST(Options, DefaultsAreThoseOfTheDocumentation) {
   EXPECT_EQ(config.admin_listen, "127.0.0.1:9878");
   EXPECT_EQ(config.stall_threshold_ns, 100'000'000u);
   EXPECT_EQ(config.min_block_ns, 1'000'000u);
-  EXPECT_EQ(config.sample_rate_hz, 99u);
+  EXPECT_EQ(config.sample_rate_hz, kAutomaticRate);
   EXPECT_EQ(config.stall_log, "");
   EXPECT_EQ(config.btf_path, "");
   EXPECT_EQ(config.hook, HookMode::automatic);
@@ -196,7 +196,7 @@ TEST(Options, EnvironmentStandsInForFlags) {
   EXPECT_EQ(config.stall_threshold_ns, 1'000'000'000u);
   EXPECT_EQ(config.min_block_ns, 2'000'000u) << "the flag wins";
   EXPECT_THAT(config.pids, ElementsAre(4u, 5u));
-  EXPECT_EQ(config.sample_rate_hz, 99u) << "empty is unset";
+  EXPECT_EQ(config.sample_rate_hz, kAutomaticRate) << "empty is unset";
 }
 
 /// A file of a test's own.
@@ -231,7 +231,7 @@ TEST_F(OptionsFile, ByItsVariable) {
 TEST_F(OptionsFile, AWrongValueIsNamedWithItsLine) {
   write("\nsample-rate: fast\n");
   EXPECT_EQ(refusal({"--config", path}),
-            path + ": line 2: sample-rate must be a whole number from 1 to 1000, not 'fast'");
+            path + ": line 2: sample-rate must be auto or a whole number from 1 to 1000, not 'fast'");
   write("stall-treshold: 1s\n");
   EXPECT_THAT(refusal({"--config", path}), HasSubstr("did you mean stall-threshold?"));
 }
@@ -285,6 +285,7 @@ TEST(Options, AWrongVariableIsNamed) {
 }
 
 TEST(Options, BoundsAreInclusive) {
+  EXPECT_EQ(parsed({"--sample-rate", "20", "--sample-rate", "auto"}).sample_rate_hz, kAutomaticRate);
   EXPECT_EQ(parsed({"--sample-rate", "1"}).sample_rate_hz, 1u);
   EXPECT_EQ(parsed({"--sample-rate", "1000"}).sample_rate_hz, 1000u);
   EXPECT_EQ(parsed({"--stall-threshold", "1ms"}).stall_threshold_ns, 1'000'000u);
@@ -301,9 +302,9 @@ TEST(Options, OneSentencePerMistake) {
   EXPECT_EQ(refusal({"--drop-capabilities", "maybe"}),
             "--drop-capabilities must be yes or no, not 'maybe'");
   EXPECT_EQ(refusal({"--sample-rate", "0"}),
-            "--sample-rate must be a whole number from 1 to 1000, not '0'");
+            "--sample-rate must be auto or a whole number from 1 to 1000, not '0'");
   EXPECT_EQ(refusal({"--sample-rate", "1001"}),
-            "--sample-rate must be a whole number from 1 to 1000, not '1001'");
+            "--sample-rate must be auto or a whole number from 1 to 1000, not '1001'");
   EXPECT_EQ(refusal({"--max-loops", "-5"}),
             "--max-loops must be a whole number from 1 to 65536, not '-5'");
   EXPECT_EQ(refusal({"-p", "0"}), "--pid must be a whole number from 1 to 4194304, not '0'");

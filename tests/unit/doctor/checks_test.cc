@@ -21,6 +21,7 @@ Machine healthy() {
   machine.has_btf = true;
   machine.lockdown = "none";
   machine.perf_event_paranoid = 3;
+  machine.tick_price_ns = 7'100;
   machine.has_tracefs = true;
   machine.cgroup_version = 2;
   machine.sees_all_pids = true;
@@ -43,6 +44,16 @@ TEST(Checks, OfAHealthyMachineFindNothing) {
     EXPECT_EQ(one.fix, "") << one.name;
     EXPECT_NE(one.finding, "") << one.name;
   }
+}
+
+TEST(Checks, TellWhatATickOfTheClockTakes) {
+  const auto finding = [](std::optional<uint64_t> price_ns) {
+    return check("sampling clock", [&](Machine& m) { m.tick_price_ns = price_ns; }).finding;
+  };
+  EXPECT_EQ(finding(7'100), "99 ticks a second; one takes 7.1 us of its CPU");
+  EXPECT_EQ(finding(88'000), "49 ticks a second; one takes 88.0 us of its CPU");
+  EXPECT_EQ(finding(std::nullopt), "99 ticks a second");
+  EXPECT_EQ(check("sampling clock", [](Machine& m) { m.may_sample = false; }).finding, "none");
 }
 
 void expect(const std::string& name, const std::function<void(Machine&)>& change, Verdict verdict,

@@ -117,6 +117,8 @@ stalls::AgentHealth health() {
   return {.ready = true,
           .not_ready = {},
           .hooks = {{"turn_boundary", "tracepoint"}, {"tick", "perf_event_cpu_clock"}},
+          .sample_rate_hz = 49,
+          .tick_price_ns = 88'000,
           .targets = {{"cpython3.11", "measured", 2}, {"other", "ignored", 40}},
           .events_lost = {{"ring_full", 0}, {"no_slot", 1}},
           .stack_errors = {{"cpython", "unreadable", 4}},
