@@ -19,7 +19,8 @@ enum class HookMode : uint8_t {
   tp_btf,      ///< sys_enter and sys_exit for every system call; need only BTF
 };
 
-/// As often as the machine's timer permits: chosen when measuring starts, never more than the other.
+/// As often as the machine's timer permits: chosen when measuring starts, never more than the
+/// other.
 inline constexpr uint32_t kAutomaticRate = 0;
 inline constexpr uint32_t kUsualRateHz = 99;
 

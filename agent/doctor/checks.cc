@@ -129,9 +129,9 @@ Check check_namespaces(const Machine& machine) {
 }  // namespace
 
 std::vector<Check> check_machine(const Machine& machine) {
-  return {check_kernel(machine),       check_btf(machine),       check_lockdown(machine),
-          check_capabilities(machine), check_paranoia(machine),  check_clock(machine), check_tracefs(machine),
-          check_cgroups(machine),      check_namespaces(machine)};
+  return {check_kernel(machine),       check_btf(machine),      check_lockdown(machine),
+          check_capabilities(machine), check_paranoia(machine), check_clock(machine),
+          check_tracefs(machine),      check_cgroups(machine),  check_namespaces(machine)};
 }
 
 std::vector<Check> check_hooks(const std::vector<probes::HookTry>& tries) {

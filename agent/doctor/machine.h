@@ -17,7 +17,8 @@ struct Machine {
   std::string needed_capabilities;      ///< names, with commas
   std::string missing_capabilities;     ///< of those; empty: it has them all
   bool may_sample = true;               ///< CPU time, by trying
-  std::optional<uint64_t> tick_price_ns;  ///< of the sampling clock, from the CPU that it interrupts
+  std::optional<uint64_t>
+      tick_price_ns;  ///< of the sampling clock, from the CPU that it interrupts
   std::optional<int> perf_event_paranoid;
   bool has_tracefs = false;              ///< its system calls' tracepoints can be seen
   int cgroup_version = 0;                ///< 1, 2, or 0 where none is mounted

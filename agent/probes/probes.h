@@ -20,8 +20,8 @@
 
 namespace loopstall::probes {
 
-/// A loop that exists already, for seed(); or, with only_answer, a thread that sleeps since it asked and has not fetched
-/// its answer, of which no more than pid and tid count.
+/// A loop that exists already, for seed(); or, with only_answer, a thread that sleeps since it
+/// asked and has not fetched its answer, of which no more than pid and tid count.
 struct Seed {
   uint32_t pid = 0;
   uint32_t tid = 0;

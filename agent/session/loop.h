@@ -37,8 +37,8 @@ struct FinishedTurn {
   std::optional<uint32_t> exit_code;  ///< the end of its process cut it off
 };
 
-/// A thread fetches the answer to its question when it next moves; one that does not is given it, and if it
-/// hangs is looked at.
+/// A thread fetches the answer to its question when it next moves; one that does not is given it,
+/// and if it hangs is looked at.
 enum class AnswerState : uint8_t { waiting, given, looked_at };
 
 /// A loop under measurement: its account, and the samples of its turns on their way to names.

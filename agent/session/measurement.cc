@@ -727,8 +727,8 @@ bool Measurement::is_stillborn(const Loop& loop, uint64_t now_ns) const {
   return !outside_.has_thread(loop.pid(), loop.tid());
 }
 
-/// To threads that have slept since they asked. Those that hang, and not in their home wait, are looked at: of where they
-/// went to sleep the kernel has no stack.
+/// To threads that have slept since they asked. Those that hang, and not in their home wait, are
+/// looked at: of where they went to sleep the kernel has no stack.
 void Measurement::give_answers(uint64_t now_ns) {
   std::vector<probes::Seed> sleepers;
   for (auto& [slot, loop] : loops_) {

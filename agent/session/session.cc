@@ -79,7 +79,8 @@ std::string_view words_of(stalls::Detail detail) {
   return "";
 }
 
-/// Decides how often the clock ticks where the user did not, by the price of a tick: which it returns.
+/// Decides how often the clock ticks where the user did not, by the price of a tick: which it
+/// returns.
 std::optional<uint64_t> settle_sample_rate(config::Config& config) {
   if (config.sample_rate_hz != config::kAutomaticRate) return std::nullopt;
   const std::optional<uint64_t> price_ns = probes::measure_tick_price_ns();
@@ -115,8 +116,8 @@ struct Session::Parts {
 
 base::Result<std::unique_ptr<Session>> Session::start(const config::Config& config,
                                                       const base::Clock& clock) {
-  auto parts =
-      std::unique_ptr<Parts>(new Parts{config, clock, host::Procfs(), {}, {}, {}, {}, {}, {}, {}, {}});
+  auto parts = std::unique_ptr<Parts>(
+      new Parts{config, clock, host::Procfs(), {}, {}, {}, {}, {}, {}, {}, {}});
   if (auto advice = own_advice(config); !advice) return tl::unexpected(advice.error());
   if (auto exist = check_pids(parts->procfs, config.pids); !exist) {
     return tl::unexpected(exist.error());
@@ -151,7 +152,8 @@ base::Result<std::unique_ptr<Session>> Session::start(const config::Config& conf
       std::make_unique<LiveOutside>(parts->clock, parts->procfs, *parts->probes, *parts->resolver,
                                     parts->log.get(), parts->canary.get());
   if (recording) {
-    parts->recorder = std::make_unique<Recorder>(std::move(recording), parts->config, *parts->outside);
+    parts->recorder =
+        std::make_unique<Recorder>(std::move(recording), parts->config, *parts->outside);
   }
   parts->measurement = std::make_unique<Measurement>(
       parts->config, parts->recorder ? static_cast<Outside&>(*parts->recorder) : *parts->outside);

@@ -150,7 +150,7 @@ struct AgentHealth {
   bool ready = false;                  ///< hooks attached and the first scan done
   std::vector<std::string> not_ready;  ///< reasons, one sentence each
   std::vector<HookChoice> hooks;
-  uint32_t sample_rate_hz = 0;             ///< ticks of the sampling clock, on each busy CPU
+  uint32_t sample_rate_hz = 0;            ///< ticks of the sampling clock, on each busy CPU
   std::optional<uint64_t> tick_price_ns;  ///< what one takes from that CPU; measured at the start
   std::vector<TargetCount> targets;
   std::vector<ReasonCount> events_lost;

@@ -372,6 +372,7 @@ def test_a_packed_chart_has_the_files_not_the_links(helm, tmp_path):
         {"agent": {"metricsPort": "9877"}},
         {"agent": {"stallThreshold": "100"}},
         {"agent": {"sampleRate": 0}},
+        {"agent": {"sampleRate": "often"}},
         {"agent": {"logLevel": "loud"}},
         {"privileged": True},
         {"capabilities": {"extra": ["ALL"]}},

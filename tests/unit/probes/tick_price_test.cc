@@ -13,12 +13,12 @@ using testing::Optional;
 
 TEST(TickPrice, IsTheMiddleOfTheLongestPausesWhateverElseInterrupted) {
   std::vector<uint64_t> pauses;
-  for (uint64_t i = 0; i < 60; ++i) pauses.push_back(88'000 + i);         // the clock's ticks
-  for (int i = 0; i < 10; ++i) pauses.push_back(4'000'000);               // the CPU was another's
-  for (int i = 0; i < 500; ++i) pauses.push_back(2'000);                  // a network card
+  for (uint64_t i = 0; i < 60; ++i) pauses.push_back(88'000 + i);  // the clock's ticks
+  for (int i = 0; i < 10; ++i) pauses.push_back(4'000'000);        // the CPU was another's
+  for (int i = 0; i < 500; ++i) pauses.push_back(2'000);           // a network card
   std::vector<uint64_t> backwards(pauses.rbegin(), pauses.rend());
-  EXPECT_THAT(tick_price_ns(pauses, 60), Optional(testing::AllOf(testing::Ge(88'000u),
-                                                                 testing::Lt(88'060u))));
+  EXPECT_THAT(tick_price_ns(pauses, 60),
+              Optional(testing::AllOf(testing::Ge(88'000u), testing::Lt(88'060u))));
   EXPECT_EQ(tick_price_ns(backwards, 60), tick_price_ns(pauses, 60));
 }
 

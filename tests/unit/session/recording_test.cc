@@ -82,7 +82,10 @@ base::Result<Replayed> replay_of(const std::string& text) {
 }
 
 std::string with_step(const Json& step) {
-  return recording::header({}) + "\n" + step.dump() + "\n" + std::string(recording::kEnd) + "\n";
+  config::Config config;
+  config.sample_rate_hz = config::kUsualRateHz;  // decided, as it is once anything is measured
+  return recording::header(config) + "\n" + step.dump() + "\n" + std::string(recording::kEnd) +
+         "\n";
 }
 
 TEST(Replay, OfAnAgentThatSawNothing) {
