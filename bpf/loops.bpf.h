@@ -571,7 +571,7 @@ static __always_inline bool is_home(struct thread_state *thread, struct task_str
 
 /*
  * give_answer() has its account still, although it woke up: as if the hook had not run, which the
- * next one heals.
+ * next one heals. The end of the thread or its program heals nothing, and is not kept waiting.
  */
 static __always_inline bool is_held_asleep(const struct thread_state *thread)
 {
@@ -722,7 +722,7 @@ static __noinline int on_fd_close(__s32 fd)
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct thread_state *thread = thread_of(task);
 
-	if (!thread || thread->status == THREAD_IGNORED)
+	if (!thread || thread->status == THREAD_IGNORED || is_held_asleep(thread))
 		return 0;
 	enter_hook(thread);
 	close_fd(thread, task, fd);
