@@ -780,6 +780,29 @@ static __always_inline void heal_boundary(struct thread_state *thread, struct ls
 	}
 }
 
+/* What a thread waits for inside that call, from outside of it. */
+static __always_inline __u32 cause_inside(const struct thread_state *thread, const __u32 *rule,
+					  struct pt_regs *regs)
+{
+	if (!rule)
+		return LS_OTHER;
+	return *rule == LS_RULE_FUTEX ? cause_of_futex(thread, regs) : cause_of_rule(*rule);
+}
+
+/*
+ * It ran when plant_seed() looked, and left its CPU before its state was in place: the sleep that
+ * ends here would pass for computing.
+ */
+static __always_inline void seed_has_left(struct thread_state *thread, struct task_struct *task)
+{
+	struct pt_regs *regs = user_regs_of(task);
+	__u32 number = syscall_of(regs);
+
+	thread->seed_off_cpu = 1;
+	thread->off_cause = cause_inside(thread, bpf_map_lookup_elem(&syscall_rules, &number), regs);
+	thread->off_syscall = number < LS_MAX_SYSCALLS ? number : LS_NO_SYSCALL;
+}
+
 static __always_inline void on_switch_out(struct task_struct *task, bool preempted, __u32 state,
 					  __u64 now)
 {
@@ -818,8 +841,11 @@ static __always_inline void on_switch_in(struct task_struct *task, __u64 now)
 
 	if (!thread || thread->in_hook)
 		return;
-	if (thread->status == THREAD_SEEDED)
+	if (thread->status == THREAD_SEEDED) {
+		if (!thread->seed_off_cpu)
+			seed_has_left(thread, task);
 		adopt_seed(thread, task, now);
+	}
 	if (thread->status < THREAD_CANDIDATE || !thread->in_turn)
 		return;
 	slot = thread->status == THREAD_LOOP ? slot_of(thread) : NULL;
@@ -882,11 +908,7 @@ static __always_inline __u32 cause_of_seed(const struct thread_state *thread,
 					   const struct ls_seed *seed, const __u32 *rule,
 					   struct pt_regs *regs, bool moved)
 {
-	if (seed->cause != LS_CPU && !moved)
-		return seed->cause;
-	if (!rule)
-		return LS_OTHER;
-	return *rule == LS_RULE_FUTEX ? cause_of_futex(thread, regs) : cause_of_rule(*rule);
+	return seed->cause != LS_CPU && !moved ? seed->cause : cause_inside(thread, rule, regs);
 }
 
 /* A loop from here on, in the middle of a sleep. */

@@ -50,9 +50,9 @@ def test_loop_that_hangs_already_is_shown(privileged, agent_binary, loop_kind, n
             assert function in [frame["function"] for frame in loop["stack"]]
 
 
-@pytest.mark.parametrize("name, function, cause", [
-    ("asleep_at_once", "hang_asleep", "sleep"), ("spinning_at_once", "hang_spinning", "cpu")])
-def test_a_hang_in_the_very_first_turn_is_shown(privileged, agent_binary, loop_kind, name, function, cause):
+@pytest.mark.parametrize("name, function, causes", [
+    ("asleep_at_once", "hang_asleep", ("sleep",)), ("spinning_at_once", "hang_spinning", ("cpu", "runqueue"))])
+def test_a_hang_in_the_very_first_turn_is_shown(privileged, agent_binary, loop_kind, name, function, causes):
     """The agent is asked whether it is a loop a moment before, and answers a moment after. Another agent for each: what it
     was asked once it knows of the next."""
     with Agent() as agent, life(name, loop_kind) as victim:
@@ -63,7 +63,7 @@ def test_a_hang_in_the_very_first_turn_is_shown(privileged, agent_binary, loop_k
             return loop and function in [frame["function"] for frame in loop["stack"]] and loop
 
         loop = waiting.until(shown, 2, "it is shown with where it hangs")
-        assert loop["state"] == "busy" and loop["cause"] == cause
+        assert loop["state"] == "busy" and loop["cause"] in causes
         assert loop["turn_age_at_least"] or seconds_since(hung_ns) - 0.3 < loop["turn_age_seconds"]
         assert loop["turn_age_seconds"] < seconds_since(hung_ns) + 0.5
         waiting.until(lambda: in_progress(agent, loop_kind) > 2, 4, "its age rises")
