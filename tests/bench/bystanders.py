@@ -27,11 +27,17 @@ from harness.paths import binary  # noqa: E402
 
 HOOKS = ("fentry", "tracepoint", "tp_btf")
 EMPTY = {"an empty program at switches": "switch", "an empty program at another call": "call"}
-CALLS, HOPS = 1_000_000, 100_000
+CALLS, HOPS, REPEATS = 1_000_000, 100_000, 5
 PROGRAM, EMPTY_PROGRAM = (binary().parent / "tests" / "bench" / name for name in ("bench_bystander", "bench_empty"))
 
 
 def measure():
+    """The best of some: what the machine's neighbours do only ever makes one worse."""
+    each = [measure_once() for _ in range(REPEATS)]
+    return {name: min(one[name] for one in each) for name in each[0]}
+
+
+def measure_once():
     shown = subprocess.run([PROGRAM, str(CALLS), str(HOPS), str(os.cpu_count() - 1)], check=True,
                            capture_output=True, text=True).stdout
     return json.loads(shown)
