@@ -127,6 +127,18 @@ static __always_inline void clear_stack(struct ls_stack_event *event)
 	event->flags = 0;
 }
 
+/* Of the span that a loop is in there is none, and that of the slot's last loop is not its own. */
+static __always_inline void show_no_stack(const struct thread_state *thread)
+{
+	__u32 index = thread->slot;
+	struct ls_stack_event *event = bpf_map_lookup_elem(&loop_stacks, &index);
+
+	if (!event)
+		return;
+	clear_stack(event);
+	event->header.turn_number = thread->turn_number;
+}
+
 static __always_inline void send_block(struct thread_state *thread, struct task_struct *task,
 				       const struct off_cpu_parts *parts)
 {

@@ -344,14 +344,7 @@ static __always_inline void adopt_seed(struct thread_state *thread, struct task_
 		thread->turn_flags = LS_TURN_AT_LEAST;
 		slot->turn_flags = LS_TURN_AT_LEAST;
 		if (thread->seed_off_cpu) {
-			__u32 index = thread->slot;
-			struct ls_stack_event *event = bpf_map_lookup_elem(&loop_stacks, &index);
-
-			/* Not that of the slot's last loop. */
-			if (event) {
-				event->frame_count = 0;
-				event->header.turn_number = thread->turn_number;
-			}
+			show_no_stack(thread);
 			/* Whichever hook this is, it runs again: the switch-in itself may have met
 			 * the thread before it was a seed. */
 			thread->off_cpu = 1;
@@ -916,8 +909,6 @@ static __always_inline void show_sleeper(struct thread_state *thread, struct tas
 					 __u64 now)
 {
 	struct ls_slot *slot = slot_of(thread);
-	struct ls_stack_event *event;
-	__u32 index = thread->slot;
 
 	if (!slot)
 		return;
@@ -928,12 +919,7 @@ static __always_inline void show_sleeper(struct thread_state *thread, struct tas
 	}
 	if (!thread->off_cpu || thread->off_end_ns)
 		return;
-	/* Else one of another loop that had the slot could pass for its own. */
-	event = bpf_map_lookup_elem(&loop_stacks, &index);
-	if (event) {
-		clear_stack(event);
-		event->header.turn_number = thread->turn_number;
-	}
+	show_no_stack(thread);
 	slot->state = LS_SLOT_OFF_CPU;
 	slot->current_cause = thread->off_cause;
 	slot->current_syscall = thread->off_syscall;

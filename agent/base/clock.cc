@@ -1,24 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/clock.h"
 
-#include <ctime>
-
 namespace loopstall::base {
 namespace {
 
-uint64_t read_clock(clockid_t id) {
+class SystemClock final : public Clock {
+ public:
+  uint64_t monotonic_ns() const override { return read_clock_ns(CLOCK_MONOTONIC); }
+  uint64_t wall_ns() const override { return read_clock_ns(CLOCK_REALTIME); }
+};
+
+}  // namespace
+
+uint64_t read_clock_ns(clockid_t id) {
   timespec now{};
   clock_gettime(id, &now);
   return static_cast<uint64_t>(now.tv_sec) * 1'000'000'000u + static_cast<uint64_t>(now.tv_nsec);
 }
-
-class SystemClock final : public Clock {
- public:
-  uint64_t monotonic_ns() const override { return read_clock(CLOCK_MONOTONIC); }
-  uint64_t wall_ns() const override { return read_clock(CLOCK_REALTIME); }
-};
-
-}  // namespace
 
 const Clock& system_clock() {
   static const SystemClock clock;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <time.h>
+
 #include <cstdint>
 
 namespace loopstall::base {
@@ -14,6 +16,9 @@ class Clock {
   /// CLOCK_REALTIME in nanoseconds since the epoch.
   virtual uint64_t wall_ns() const = 0;
 };
+
+/// That clock of the kernel's, in nanoseconds.
+uint64_t read_clock_ns(clockid_t id);
 
 /// The kernel's clocks.
 const Clock& system_clock();

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "probes/tick_price.h"
 
-#include <time.h>
-
 #include <algorithm>
 #include <functional>
 #include <vector>
 
+#include "base/clock.h"
 #include "probes/perf_events.h"
 
 namespace loopstall::probes {
@@ -20,15 +19,8 @@ constexpr std::size_t kFewestTicks = 20;
 constexpr uint64_t kShortestPauseNs = 500;
 constexpr std::size_t kMostPauses = 4096;
 
-constexpr uint32_t kDearestRateHz = 99;
-constexpr uint32_t kCheapestRateHz = 19;
+constexpr uint32_t kLeastRateHz = 19;
 constexpr uint64_t kTicksNsPerSecond = 1'000'000'000 / 200;
-
-uint64_t now_ns(clockid_t clock) {
-  timespec now{};
-  clock_gettime(clock, &now);
-  return static_cast<uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(now.tv_nsec);
-}
 
 }  // namespace
 
@@ -45,15 +37,15 @@ std::optional<uint64_t> measure_tick_price_ns() {
   if (!clock) return std::nullopt;
   std::vector<uint64_t> pauses_ns;
   pauses_ns.reserve(kMostPauses);
-  const uint64_t begin_ns = now_ns(CLOCK_MONOTONIC);
-  const uint64_t own_begin_ns = now_ns(CLOCK_THREAD_CPUTIME_ID);
+  const uint64_t begin_ns = base::read_clock_ns(CLOCK_MONOTONIC);
+  const uint64_t own_begin_ns = base::read_clock_ns(CLOCK_THREAD_CPUTIME_ID);
   uint64_t last_ns = begin_ns;
   uint64_t ran_ns = 0;
   while (ran_ns < kTrialNs && last_ns - begin_ns < kPatienceNs && pauses_ns.size() < kMostPauses) {
-    const uint64_t ns = now_ns(CLOCK_MONOTONIC);
+    const uint64_t ns = base::read_clock_ns(CLOCK_MONOTONIC);
     if (ns - last_ns > kShortestPauseNs) {
       pauses_ns.push_back(ns - last_ns);
-      ran_ns = now_ns(CLOCK_THREAD_CPUTIME_ID) - own_begin_ns;
+      ran_ns = base::read_clock_ns(CLOCK_THREAD_CPUTIME_ID) - own_begin_ns;
     }
     last_ns = ns;
   }
@@ -61,10 +53,10 @@ std::optional<uint64_t> measure_tick_price_ns() {
 }
 
 uint32_t affordable_rate_hz(std::optional<uint64_t> tick_price_ns) {
-  if (!tick_price_ns || *tick_price_ns == 0) return kDearestRateHz;
+  if (!tick_price_ns || *tick_price_ns == 0) return kMostRateHz;
   const uint64_t affordable = kTicksNsPerSecond / *tick_price_ns;
-  if (affordable >= kDearestRateHz) return kDearestRateHz;
-  if (affordable < kCheapestRateHz) return kCheapestRateHz;
+  if (affordable >= kMostRateHz) return kMostRateHz;
+  if (affordable < kLeastRateHz) return kLeastRateHz;
   return static_cast<uint32_t>((affordable + 1) / 10 * 10 - 1);
 }
 

@@ -18,7 +18,9 @@ std::optional<uint64_t> measure_tick_price_ns();
 /// put in another order.
 std::optional<uint64_t> tick_price_ns(std::span<uint64_t> pauses_ns, std::size_t ticks);
 
-/// How often a second it may tick at that price: 99 times, or fewer so that they take at most a
+inline constexpr uint32_t kMostRateHz = 99;
+
+/// How often a second it may tick at that price: kMostRateHz, or fewer so that they take at most a
 /// two-hundredth of a busy CPU, but 19 times at least. Always one less than a multiple of ten,
 /// which falls into step with hardly anything.
 uint32_t affordable_rate_hz(std::optional<uint64_t> tick_price_ns);

@@ -57,6 +57,13 @@ loops::EpollWait describe(const probes::Candidate& candidate, const stalls::Know
   return wait;
 }
 
+/// Its names were read with it.
+SeenStackPtr seen_at(const SightedLoop& sight) {
+  auto seen = std::make_shared<SeenStack>();
+  seen->known = sight.stack;
+  return seen;
+}
+
 /// No hook of its thread has touched it, for so long.
 bool is_untouched(const stalls::LoopAccount& account, uint64_t now_ns, uint64_t for_ns) {
   return account.activity == stalls::LoopActivity::idle &&
@@ -501,9 +508,7 @@ void Measurement::seed(const std::vector<SightedLoop>& sighted) {
       outside_.prepare_slot(loop->slot(), loop->generation(), sight.seen_ns);
     } else {
       outside_.prepare_slot_in_turn(loop->slot(), loop->generation(), sight.seen_ns, sight.cause);
-      auto seen = std::make_shared<SeenStack>();
-      seen->known = sight.stack;
-      loop->sight(std::move(seen), sight.seen_ns);
+      loop->sight(seen_at(sight), sight.seen_ns);
     }
     seeds.push_back({sight.pid, sight.tid, loop->slot(), loop->generation(), sight.home_fd,
                      !sight.in_home_wait, sight.cause, static_cast<uint32_t>(sight.kind),
@@ -753,9 +758,7 @@ void Measurement::name_wait(Loop& loop, const SightedLoop& sight) {
   if (loop.answer() != AnswerState::looked_at || sight.in_home_wait) return;
   const auto span = outside_.open_span(loop.slot(), loop.generation(), outside_.monotonic_ns(), 0);
   if (!span || span->since_ns > sight.seen_ns || !span->stack.frames.empty()) return;
-  auto seen = std::make_shared<SeenStack>();
-  seen->known = sight.stack;
-  loop.sight_wait(std::move(seen), span->turn_number, span->since_ns);
+  loop.sight_wait(seen_at(sight), span->turn_number, span->since_ns);
 }
 
 /// Reads, and asks for the names of, where long turns wait: while they hang they make no event, and

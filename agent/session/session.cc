@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "session/session.h"
 
-#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <string_view>
 #include <utility>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "host/procfs.h"
 #include "probes/tick_price.h"
@@ -78,6 +78,8 @@ std::string_view words_of(stalls::Detail detail) {
   }
   return "";
 }
+
+static_assert(probes::kMostRateHz == config::kUsualRateHz);
 
 /// Decides how often the clock ticks where the user did not, by the price of a tick: which it
 /// returns.
@@ -228,9 +230,7 @@ void Session::run(std::stop_token stop) {
 
 /// Of the agent's threads now, and of its programs as last published, since both began.
 uint64_t Session::cost_ns() const {
-  timespec own{};
-  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &own);
-  double seconds = static_cast<double>(own.tv_sec) + static_cast<double>(own.tv_nsec) / 1e9;
+  double seconds = static_cast<double>(base::read_clock_ns(CLOCK_PROCESS_CPUTIME_ID)) / 1e9;
   const auto last = snapshot();
   for (const auto& program : last->health.programs) seconds += program.seconds;
   return static_cast<uint64_t>(seconds * 1e9);
