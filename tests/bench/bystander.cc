@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-/// A process that is no one's concern: how long its cheapest system call takes, and how long a
-/// switch between two of its processes on one CPU. Prints {"call_ns": …, "hop_ns": …}.
+/// A process that is no one's concern: how long its cheapest system call takes, how long a switch
+/// between two of its processes on one CPU, and how long a hop from one to the other through pipes
+/// (two calls, a wake-up and a switch). Prints {"call_ns": …, "yield_ns": …, "hop_ns": …}.
 ///
-///     bench_bystander CALLS HOPS CPU
+///     bench_bystander CALLS SWITCHES CPU
 
 #include <sched.h>
 #include <sys/syscall.h>
@@ -25,6 +26,22 @@ double call_ns(long calls) {
   const auto start = Clock::now();
   for (long i = 0; i < calls; ++i) syscall(SYS_getppid);
   return ns_since(start) / static_cast<double>(calls);
+}
+
+/// Between two of one real-time priority each sched_yield is a switch to the other: a call and a
+/// switch, and nothing else.
+double yield_ns(long switches) {
+  sched_param priority{.sched_priority = 1}, none{};
+  if (sched_setscheduler(0, SCHED_FIFO, &priority) != 0) std::abort();
+  const pid_t child = fork();
+  for (long i = 0; i < switches / 20; ++i) sched_yield();  // both are there
+  const auto start = Clock::now();
+  for (long i = 0; i < switches / 2; ++i) sched_yield();
+  const double each = ns_since(start) / static_cast<double>(switches / 2 * 2);
+  if (child == 0) _exit(0);
+  sched_setscheduler(0, SCHED_OTHER, &none);
+  waitpid(child, nullptr, 0);
+  return each;
 }
 
 /// Two processes that wake each other through pipes: a round trip has two switches.
@@ -52,7 +69,7 @@ double hop_ns(long hops) {
 
 int main(int argc, char** argv) {
   if (argc != 4) {
-    std::fprintf(stderr, "usage: bench_bystander CALLS HOPS CPU\n");
+    std::fprintf(stderr, "usage: bench_bystander CALLS SWITCHES CPU\n");
     return 2;
   }
   cpu_set_t cpus;
@@ -60,6 +77,7 @@ int main(int argc, char** argv) {
   CPU_SET(static_cast<std::size_t>(std::atol(argv[3])), &cpus);
   sched_setaffinity(0, sizeof cpus, &cpus);
   const double call = call_ns(std::atol(argv[1]));
+  const double yield = yield_ns(std::atol(argv[2]));
   const double hop = hop_ns(std::atol(argv[2]));
-  std::printf("{\"call_ns\": %.2f, \"hop_ns\": %.1f}\n", call, hop);
+  std::printf("{\"call_ns\": %.2f, \"yield_ns\": %.2f, \"hop_ns\": %.1f}\n", call, yield, hop);
 }

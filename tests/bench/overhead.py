@@ -335,7 +335,8 @@ def main():
     pairs, control, costs = measure_agent(chosen)
     results = {"agent": pairs, "control (A/A)": control}
     store(chosen, machine, results, costs)
-    results |= measure_comparisons(chosen)
+    if chosen.comparison_pairs:
+        results |= measure_comparisons(chosen)
     store(chosen, machine, results, costs)
     for title, measured in results.items():
         show_pairs(title, measured)

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+/// Loaded into an agent by LD_PRELOAD: it takes the agent's BPF programs off their hooks and puts them
+/// back while all else runs on, which a bench does many times a minute (switched.py). The agent itself
+/// has no such switch. It writes down how each link and perf event was made, and makes it again under the
+/// same descriptor.
+///
+/// Reads "off" and "on", a line each, from the Unix socket LOOPSTALL_BENCH_SWITCH, and answers each with
+/// "done N", N hooks, or with "failed: …".
+
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <linux/bpf.h>
+#include <linux/perf_event.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdarg>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace {
+
+using Arguments = std::array<long, 6>;
+
+/// One perf event, or a link of one program to one hook, in the order in which they were made.
+struct Hook {
+  int descriptor = -1;
+  long call = 0;
+  Arguments arguments{};       // as they were; the pointer to the attributes is not used again
+  std::vector<char> attributes;
+  std::string name;            // of a raw tracepoint
+  bool enabled = false;        // a perf event that was switched on by a request of its own
+};
+
+// Never destroyed: the agent closes descriptors to its very end.
+std::mutex& mutex() {
+  static auto* const one = new std::mutex;
+  return *one;
+}
+std::vector<Hook>& hooks() {
+  static auto* const all = new std::vector<Hook>;
+  return *all;
+}
+
+long make_call(long call, const Arguments& with) {
+  static const auto real =
+      reinterpret_cast<long (*)(long, ...)>(dlsym(RTLD_NEXT, "syscall"));
+  return real(call, with[0], with[1], with[2], with[3], with[4], with[5]);
+}
+
+bool is_hook(long call, const Arguments& with) {
+  if (call == SYS_perf_event_open) return true;
+  if (call != SYS_bpf) return false;
+  const auto* attributes = reinterpret_cast<const bpf_attr*>(with[1]);
+  if (with[0] == BPF_RAW_TRACEPOINT_OPEN) return true;
+  return with[0] == BPF_LINK_CREATE && attributes->link_create.attach_type != BPF_TRACE_ITER;
+}
+
+void write_down(int descriptor, long call, const Arguments& with) {
+  Hook hook{descriptor, call, with, {}, {}, false};
+  const bool is_event = call == SYS_perf_event_open;
+  const auto* from = reinterpret_cast<const char*>(is_event ? with[0] : with[1]);
+  const auto size = is_event ? reinterpret_cast<const perf_event_attr*>(from)->size
+                             : static_cast<std::size_t>(with[2]);
+  hook.attributes.assign(from, from + size);
+  if (call == SYS_bpf && with[0] == BPF_RAW_TRACEPOINT_OPEN) {
+    const auto* attributes = reinterpret_cast<const bpf_attr*>(from);
+    if (attributes->raw_tracepoint.name != 0) {
+      hook.name = reinterpret_cast<const char*>(attributes->raw_tracepoint.name);
+    }
+  }
+  const std::lock_guard lock(mutex());
+  hooks().push_back(std::move(hook));
+}
+
+bool switch_off(Hook& hook) {
+  const int nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
+  if (nothing < 0 || dup3(nothing, hook.descriptor, O_CLOEXEC) < 0) return false;
+  make_call(SYS_close, {nothing});
+  return true;
+}
+
+bool switch_on(Hook& hook) {
+  Arguments with = hook.arguments;
+  const auto attributes = reinterpret_cast<long>(hook.attributes.data());
+  if (hook.call == SYS_perf_event_open) {
+    with[0] = attributes;
+  } else {
+    with[1] = attributes;
+    if (with[0] == BPF_RAW_TRACEPOINT_OPEN && !hook.name.empty()) {
+      reinterpret_cast<bpf_attr*>(hook.attributes.data())->raw_tracepoint.name =
+          reinterpret_cast<__u64>(hook.name.c_str());
+    }
+  }
+  const auto made = static_cast<int>(make_call(hook.call, with));
+  if (made < 0 || dup3(made, hook.descriptor, O_CLOEXEC) < 0) return false;
+  make_call(SYS_close, {made});
+  return true;
+}
+
+bool enable(const Hook& hook) {
+  return !hook.enabled || make_call(SYS_ioctl, {hook.descriptor, PERF_EVENT_IOC_ENABLE}) == 0;
+}
+
+/// Links end before the events that they are of; on the way back each is made in its turn.
+std::string obey(const std::string& word) {
+  const std::lock_guard lock(mutex());
+  auto& all = hooks();
+  bool good = word == "on" || word == "off";
+  if (word == "on") {
+    for (Hook& hook : all) good = good && switch_on(hook);
+    for (const Hook& hook : all) good = good && enable(hook);
+  } else if (word == "off") {
+    std::for_each(all.rbegin(), all.rend(), [&](Hook& hook) { good = good && switch_off(hook); });
+  }
+  return good ? "done " + std::to_string(all.size()) + "\n"
+              : "failed: " + word + ": " + std::strerror(errno) + "\n";
+}
+
+void serve(int socket) {
+  std::string word;
+  for (char byte = 0; read(socket, &byte, 1) == 1;) {
+    if (byte != '\n') {
+      word += byte;
+      continue;
+    }
+    const std::string answer = obey(word);
+    word.clear();
+    if (write(socket, answer.data(), answer.size()) < 0) return;
+  }
+}
+
+__attribute__((constructor)) void begin() {
+  const char* path = std::getenv("LOOPSTALL_BENCH_SWITCH");
+  if (path == nullptr) return;
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  std::snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
+  const int socket = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (connect(socket, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) std::abort();
+  std::thread(serve, socket).detach();
+}
+
+}  // namespace
+
+// What the agent and libbpf call instead of libc's.
+
+extern "C" long syscall(long call, ...) {
+  va_list list;
+  va_start(list, call);
+  Arguments with{};
+  for (long& one : with) one = va_arg(list, long);
+  va_end(list);
+  const long result = make_call(call, with);
+  if (result >= 0 && is_hook(call, with)) write_down(static_cast<int>(result), call, with);
+  return result;
+}
+
+extern "C" int close(int descriptor) {
+  {
+    const std::lock_guard lock(mutex());
+    std::erase_if(hooks(), [&](const Hook& hook) { return hook.descriptor == descriptor; });
+  }
+  return static_cast<int>(make_call(SYS_close, {descriptor}));
+}
+
+extern "C" int ioctl(int descriptor, unsigned long request, ...) {
+  va_list list;
+  va_start(list, request);
+  const long argument = va_arg(list, long);
+  va_end(list);
+  if (request == PERF_EVENT_IOC_ENABLE) {
+    const std::lock_guard lock(mutex());
+    for (Hook& hook : hooks()) hook.enabled = hook.enabled || hook.descriptor == descriptor;
+  }
+  return static_cast<int>(
+      make_call(SYS_ioctl, {descriptor, static_cast<long>(request), argument}));
+}
