@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-/// Loaded into an agent by LD_PRELOAD: it takes the agent's BPF programs off their hooks and puts them
-/// back while all else runs on, which a bench does many times a minute (switched.py). The agent itself
-/// has no such switch. It writes down how each link and perf event was made, and makes it again under the
-/// same descriptor.
+/// Loaded into an agent by LD_PRELOAD: it takes the agent's BPF programs off their hooks and puts
+/// them back while all else runs on, which a bench does many times a minute (switched.py). The
+/// agent itself has no such switch. It writes down how each link and perf event was made, and makes
+/// it again under the same descriptor.
 ///
-/// Reads "off" and "on", a line each, from the Unix socket LOOPSTALL_BENCH_SWITCH, and answers each with
-/// "done N", N hooks, or with "failed: …".
+/// Reads "off" and "on", a line each, from the Unix socket LOOPSTALL_BENCH_SWITCH, and answers each
+/// with "done N", N hooks, or with "failed: …".
 
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -37,10 +37,10 @@ using Arguments = std::array<long, 6>;
 struct Hook {
   int descriptor = -1;
   long call = 0;
-  Arguments arguments{};       // as they were; the pointer to the attributes is not used again
+  Arguments arguments{};  // as they were; the pointer to the attributes is not used again
   std::vector<char> attributes;
-  std::string name;            // of a raw tracepoint
-  bool enabled = false;        // a perf event that was switched on by a request of its own
+  std::string name;      // of a raw tracepoint
+  bool enabled = false;  // a perf event that was switched on by a request of its own
 };
 
 // Never destroyed: the agent closes descriptors to its very end.
@@ -54,8 +54,7 @@ std::vector<Hook>& hooks() {
 }
 
 long make_call(long call, const Arguments& with) {
-  static const auto real =
-      reinterpret_cast<long (*)(long, ...)>(dlsym(RTLD_NEXT, "syscall"));
+  static const auto real = reinterpret_cast<long (*)(long, ...)>(dlsym(RTLD_NEXT, "syscall"));
   return real(call, with[0], with[1], with[2], with[3], with[4], with[5]);
 }
 
@@ -184,6 +183,5 @@ extern "C" int ioctl(int descriptor, unsigned long request, ...) {
     const std::lock_guard lock(mutex());
     for (Hook& hook : hooks()) hook.enabled = hook.enabled || hook.descriptor == descriptor;
   }
-  return static_cast<int>(
-      make_call(SYS_ioctl, {descriptor, static_cast<long>(request), argument}));
+  return static_cast<int>(make_call(SYS_ioctl, {descriptor, static_cast<long>(request), argument}));
 }
