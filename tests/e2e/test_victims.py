@@ -4,6 +4,8 @@
 What the other files assert about the agent is worth only as much as this.
 """
 
+import statistics
+
 import pytest
 
 from harness import running
@@ -48,9 +50,10 @@ def test_mended_victim_does_not(run_of, case, loop_kind, pauses):
 @pytest.mark.parametrize("case", [case for case in ALL if case.cpu or case.causes == ("sleep",)],
                          ids=str)
 def test_cpu_time_is_what_the_case_says(run_of, case, loop_kind):
+    """Of a hold in the middle: some lose a tenth to the host of a virtual machine, which no book of the guest shows."""
     broken = run_of(case, loop_kind, "broken")
-    ran_ns = sum(hold["end_ns"] - hold["start_ns"] - hold["runqueue_ns"] for hold in broken.holds)
-    share = sum(hold["cpu_ns"] for hold in broken.holds) / ran_ns
+    share = statistics.median(hold["cpu_ns"] / (hold["end_ns"] - hold["start_ns"] - hold["runqueue_ns"])
+                              for hold in broken.holds)
     low, high = {"pure": (0.97, 1.005), "mixed": (0.2, 0.8), "": (0, 0.25)}[case.cpu]
     assert low <= share <= high
 

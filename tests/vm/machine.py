@@ -53,26 +53,29 @@ def _copy(path, root):
     shutil.copy2(path, target)  # follows links: a copy for each name
 
 
-def build_image(agent, folder):
-    """Makes an initial file system with the agent, Python, the victims and the harness. Returns its
-    path."""
+def build_image(agent, folder, packages=(), programs=(), trees=()):
+    """Makes an initial file system with the agent, Python, the victims and the harness, and what else is
+    named: Debian packages that are installed here, programs by their paths, folders of the repository.
+    Returns its path."""
     root = folder / "root"
     for name in ("dev", "proc", "sys", "tmp", "bin", "root"):
         (root / name).mkdir(parents=True)
-    files = _files_of(PYTHON_PACKAGES) | set(PROGRAMS)
+    programs = (*PROGRAMS, *programs)
+    files = _files_of((*PYTHON_PACKAGES, *packages)) | set(programs)
     extensions = [path for path in files if path.endswith(".so")]
-    for path in files | _libraries_of([str(agent), *PROGRAMS, *extensions]):
+    for path in files | _libraries_of([str(agent), *programs, *extensions]):
         _copy(path, root)
     subprocess.run(["strip", "-o", root / "usr/bin/loopstall", agent], check=True)
     shutil.copy2("/bin/busybox", root / "bin/busybox")
     for applet in APPLETS:
         (root / "bin" / applet).symlink_to("busybox")
-    for tree in TREES:
+    for tree in (*TREES, *trees):
         shutil.copytree(REPOSITORY / tree, root / GUEST.lstrip("/") / tree)
     (root / "init").symlink_to(f"{GUEST}/tests/vm/guest/init")
     # Under emulation, compiling the library takes longer than all the rest of a start.
+    (root / "usr/lib/python3").mkdir(exist_ok=True)  # where packages have theirs
     subprocess.run(["chroot", root, "/usr/bin/python3", "-m", "compileall", "-q",
-                    "/usr/lib/python3.11", GUEST], check=True, stdout=subprocess.DEVNULL)
+                    "/usr/lib/python3.11", "/usr/lib/python3", GUEST], check=True, stdout=subprocess.DEVNULL)
     image = folder / "initramfs.gz"
     with open(image, "wb") as out, subprocess.Popen(
             ["sh", "-c", "find . | cpio -o -H newc --quiet | gzip -1"], cwd=root, stdout=out) as pack:
@@ -81,15 +84,16 @@ def build_image(agent, folder):
     return image
 
 
-def run(kernel_image, file_system, extent, hooks, log, seconds):
-    """Boots, lets the guest's init do its work, and returns the JSON lines that it left. The console
-    goes to the file `log`. Fails where the machine did not get to its end."""
+def run(kernel_image, file_system, script, words, log, seconds, emulation=(), kernel_words=()):
+    """Boots, lets the guest run the repository's `script` with these words, and returns the JSON lines that it
+    left. The console goes to the file `log`. Fails where the machine did not get to its end."""
     results = log.with_suffix(".ndjson")
-    command = [QEMU, *EMULATION, "-nographic", "-no-reboot", "-nic", "none", "-monitor", "none",
+    results.unlink(missing_ok=True)
+    command = [QEMU, *EMULATION, *emulation, "-nographic", "-no-reboot", "-nic", "none", "-monitor", "none",
                "-serial", f"file:{log}", "-serial", f"file:{results}", "-kernel", kernel_image,
                "-initrd", str(file_system), "-append",
-               "console=ttyS0 quiet panic=-1 mitigations=off "
-               f"loopstall.extent={extent} loopstall.hooks={','.join(hooks)}"]
+               " ".join(["console=ttyS0 quiet panic=-1 mitigations=off", *kernel_words,
+                         f"loopstall.script={script}", f"loopstall.words={':'.join(words)}"])]
     try:
         subprocess.run(command, stdin=subprocess.DEVNULL, check=False, timeout=seconds)
     except subprocess.TimeoutExpired:

@@ -48,8 +48,8 @@ def seen(series, image):
     except machine.Unavailable as missing:
         pytest.skip(str(missing))
     ARTIFACTS.mkdir(parents=True, exist_ok=True)
-    lines = machine.run(kernel_image, image, EXTENT, HOOKS, ARTIFACTS / f"{release}.log",
-                        SECONDS)
+    lines = machine.run(kernel_image, image, "tests/vm/guest/smoke.py", (EXTENT, ",".join(HOOKS)),
+                        ARTIFACTS / f"{release}.log", SECONDS)
     print(release)
     return {line.get("hook", next(iter(line))): line for line in lines}
 

@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Inside the emulated machine of instructions.py: a bystander and a service, without the agent, by each of its hooks, and
+without it again.
+
+usage: in_guest.py LOOP,LOOP,… HOOK,HOOK,… BYSTANDER REPEATS RESULTS
+
+Writes a JSON line for each figure, {"what", "agent", "values"}, one for each agent, {"programs", "agent"}, and {"end": true} last; {"failed"} says why not.
+"""
+
+import contextlib
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import time
+import traceback
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "e2e"))
+
+from harness import waiting  # noqa: E402
+from harness.agent import Agent, free_port, get  # noqa: E402
+from harness.metrics import Change  # noqa: E402
+from harness.paths import PYTHON, VICTIMS  # noqa: E402
+
+# A real machine runs some five instructions in a nanosecond, and one here: a tick comes a fifth as often for the same
+# work.
+SAMPLE_RATE = "20"
+READY_SECONDS = 240
+LOAD_SECONDS = 1
+CONNECTIONS = (1, 16)
+CALLS, SWITCHES = 20_000, 20_000
+CLOCK = pathlib.Path("/sys/devices/system/clocksource/clocksource0/current_clocksource")
+
+
+@contextlib.contextmanager
+def service(loop):
+    """(process, URL) of the hello-world on the first CPU."""
+    port = free_port()
+    with subprocess.Popen(["taskset", "-c", "0", PYTHON, "-m", "uvicorn", "hello:app", "--loop", loop, "--port", str(port),
+                           "--no-access-log", "--log-level", "critical"], cwd=VICTIMS) as process:
+        url = f"http://127.0.0.1:{port}/"
+        waiting.until(lambda: get(url)[0] == 200, READY_SECONDS, "the service answers")
+        yield process, url
+        process.terminate()
+
+
+def cpu_ns(pid):
+    return sum(int((task / "schedstat").read_text().split()[0]) for task in pathlib.Path(f"/proc/{pid}/task").iterdir())
+
+
+def a_request(process, url, connections):
+    """The server's CPU time, ns: with one connection each request has its turns for itself, with more they share them."""
+    before = cpu_ns(process.pid)
+    said = subprocess.run(["taskset", "-c", "1", "wrk", "-t1", f"-c{connections}", f"-d{LOAD_SECONDS}s", url], check=True,
+                          capture_output=True, text=True).stdout
+    return (cpu_ns(process.pid) - before) / int(re.search(r"(\d+) requests in", said)[1])
+
+
+def bystander(program):
+    shown = json.loads(subprocess.run([program, str(CALLS), str(SWITCHES), "1"], check=True, capture_output=True,
+                                      text=True).stdout)
+    return shown["call_ns"], shown["yield_ns"] - shown["call_ns"]
+
+
+@contextlib.contextmanager
+def beside(hook, services, say):
+    """The agent by that hook, which knows the services."""
+    if hook in ("none", "none again"):
+        yield
+        return
+    with Agent("--hook", hook, "--sample-rate", SAMPLE_RATE, stall_threshold="100ms", ready_within=READY_SECONDS) as agent:
+        for process, url in services.values():
+            a_request(process, url, max(CONNECTIONS))
+            agent.wait_for_loop(process.pid, READY_SECONDS)
+        time.sleep(3)  # it reads names
+        before = agent.scrape()
+        yield
+        time.sleep(1.5)
+        change = Change(before, agent.scrape())
+        say({"programs": programs(change), "agent": hook})
+
+
+def programs(change):
+    """{name: (runs, ns of one by the programs' own clocks)}"""
+    runs, seconds = (change.values_of(f"loopstall_program_{what}_total", "program") for what in ("runs", "seconds"))
+    return {name: (runs[name], seconds[name] / runs[name] * 1e9) for name in runs if seconds[name]}
+
+
+def measure(hooks, services, program, repeats, say):
+    for hook in ("none", *hooks, "none again"):
+        with beside(hook, services, say):
+            calls, switches = zip(*(bystander(program) for _ in range(repeats)))
+            say({"what": "a getppid", "agent": hook, "values": calls})
+            say({"what": "a switch", "agent": hook, "values": switches})
+            for loop, (process, url) in services.items():
+                for connections in CONNECTIONS:
+                    values = [a_request(process, url, connections) for _ in range(repeats + 1)][1:]
+                    say({"what": f"a request on {loop}, {connections} at a time", "agent": hook, "values": values})
+
+
+def main():
+    loops, hooks, program, repeats, results = sys.argv[1:]
+    with open(results, "w", encoding="ascii") as out:
+        def say(line):
+            print(json.dumps(line), file=out, flush=True)
+        try:
+            assert CLOCK.read_text().strip() == "tsc", f"the clock is {CLOCK.read_text()}"
+            with contextlib.ExitStack() as opened:
+                services = {loop: opened.enter_context(service(loop)) for loop in loops.split(",")}
+                measure(hooks.split(","), services, program, int(repeats), say)
+        except Exception:  # whatever it was, it must be told outside
+            say({"failed": traceback.format_exc()})
+        say({"end": True})
+    os.sync()
+
+
+main()
