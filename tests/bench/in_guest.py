@@ -2,7 +2,7 @@
 """Inside the emulated machine of instructions.py: a bystander and a service, without the agent, by each of its hooks, and
 without it again.
 
-usage: in_guest.py LOOP,LOOP,… HOOK,HOOK,… BYSTANDER REPEATS RESULTS
+usage: in_guest.py LOOP,… HOOK,… CONNECTIONS,… BYSTANDER REPEATS RESULTS
 
 Writes a JSON line for each figure, {"what", "agent", "values"}, one for each agent, {"programs", "agent"}, and {"end": true} last; {"failed"} says why not.
 """
@@ -30,7 +30,6 @@ from harness.paths import PYTHON, VICTIMS  # noqa: E402
 SAMPLE_RATE = "20"
 READY_SECONDS = 240
 LOAD_SECONDS = 1
-CONNECTIONS = (1, 16)
 CALLS, SWITCHES = 20_000, 20_000
 CLOCK = pathlib.Path("/sys/devices/system/clocksource/clocksource0/current_clocksource")
 
@@ -66,14 +65,14 @@ def bystander(program):
 
 
 @contextlib.contextmanager
-def beside(hook, services, say):
+def beside(hook, services, connections, say):
     """The agent by that hook, which knows the services."""
     if hook in ("none", "none again"):
         yield
         return
     with Agent("--hook", hook, "--sample-rate", SAMPLE_RATE, stall_threshold="100ms", ready_within=READY_SECONDS) as agent:
         for process, url in services.values():
-            a_request(process, url, max(CONNECTIONS))
+            a_request(process, url, connections)
             agent.wait_for_loop(process.pid, READY_SECONDS)
         time.sleep(3)  # it reads names
         before = agent.scrape()
@@ -89,20 +88,20 @@ def programs(change):
     return {name: (runs[name], seconds[name] / runs[name] * 1e9) for name in runs if seconds[name]}
 
 
-def measure(hooks, services, program, repeats, say):
+def measure(hooks, services, at_a_time, program, repeats, say):
     for hook in ("none", *hooks, "none again"):
-        with beside(hook, services, say):
+        with beside(hook, services, at_a_time[-1], say):
             calls, switches = zip(*(bystander(program) for _ in range(repeats)))
             say({"what": "a getppid", "agent": hook, "values": calls})
             say({"what": "a switch", "agent": hook, "values": switches})
             for loop, (process, url) in services.items():
-                for connections in CONNECTIONS:
+                for connections in at_a_time:
                     values = [a_request(process, url, connections) for _ in range(repeats + 1)][1:]
                     say({"what": f"a request on {loop}, {connections} at a time", "agent": hook, "values": values})
 
 
 def main():
-    loops, hooks, program, repeats, results = sys.argv[1:]
+    loops, hooks, at_a_time, program, repeats, results = sys.argv[1:]
     with open(results, "w", encoding="ascii") as out:
         def say(line):
             print(json.dumps(line), file=out, flush=True)
@@ -110,7 +109,7 @@ def main():
             assert CLOCK.read_text().strip() == "tsc", f"the clock is {CLOCK.read_text()}"
             with contextlib.ExitStack() as opened:
                 services = {loop: opened.enter_context(service(loop)) for loop in loops.split(",")}
-                measure(hooks.split(","), services, program, int(repeats), say)
+                measure(hooks.split(","), services, at_a_time.split(","), program, int(repeats), say)
         except Exception:  # whatever it was, it must be told outside
             say({"failed": traceback.format_exc()})
         say({"end": True})
