@@ -36,8 +36,9 @@ double yield_ns(long switches) {
   const pid_t child = fork();
   for (long i = 0; i < switches / 20; ++i) sched_yield();  // both are there
   const auto start = Clock::now();
-  for (long i = 0; i < switches / 2; ++i) sched_yield();
-  const double each = ns_since(start) / static_cast<double>(switches / 2 * 2);
+  const long own = switches / 2;
+  for (long i = 0; i < own; ++i) sched_yield();
+  const double each = ns_since(start) / static_cast<double>(2 * own);
   if (child == 0) _exit(0);
   sched_setscheduler(0, SCHED_OTHER, &none);
   waitpid(child, nullptr, 0);

@@ -39,7 +39,6 @@ struct Hook {
   long call = 0;
   Arguments arguments{};  // as they were; the pointer to the attributes is not used again
   std::vector<char> attributes;
-  std::string name;      // of a raw tracepoint
   bool enabled = false;  // a perf event that was switched on by a request of its own
 };
 
@@ -66,21 +65,16 @@ bool is_hook(long call, const Arguments& with) {
   return with[0] == BPF_LINK_CREATE && attributes->link_create.attach_type != BPF_TRACE_ITER;
 }
 
+/// Which argument of the call is the pointer to its attributes.
+std::size_t place_of_attributes(long call) { return call == SYS_perf_event_open ? 0 : 1; }
+
 void write_down(int descriptor, long call, const Arguments& with) {
-  Hook hook{descriptor, call, with, {}, {}, false};
-  const bool is_event = call == SYS_perf_event_open;
-  const auto* from = reinterpret_cast<const char*>(is_event ? with[0] : with[1]);
-  const auto size = is_event ? reinterpret_cast<const perf_event_attr*>(from)->size
-                             : static_cast<std::size_t>(with[2]);
-  hook.attributes.assign(from, from + size);
-  if (call == SYS_bpf && with[0] == BPF_RAW_TRACEPOINT_OPEN) {
-    const auto* attributes = reinterpret_cast<const bpf_attr*>(from);
-    if (attributes->raw_tracepoint.name != 0) {
-      hook.name = reinterpret_cast<const char*>(attributes->raw_tracepoint.name);
-    }
-  }
+  const auto* from = reinterpret_cast<const char*>(with[place_of_attributes(call)]);
+  const auto size = call == SYS_perf_event_open
+                        ? reinterpret_cast<const perf_event_attr*>(from)->size
+                        : static_cast<std::size_t>(with[2]);
   const std::lock_guard lock(mutex());
-  hooks().push_back(std::move(hook));
+  hooks().push_back({descriptor, call, with, {from, from + size}});
 }
 
 bool switch_off(Hook& hook) {
@@ -92,16 +86,7 @@ bool switch_off(Hook& hook) {
 
 bool switch_on(Hook& hook) {
   Arguments with = hook.arguments;
-  const auto attributes = reinterpret_cast<long>(hook.attributes.data());
-  if (hook.call == SYS_perf_event_open) {
-    with[0] = attributes;
-  } else {
-    with[1] = attributes;
-    if (with[0] == BPF_RAW_TRACEPOINT_OPEN && !hook.name.empty()) {
-      reinterpret_cast<bpf_attr*>(hook.attributes.data())->raw_tracepoint.name =
-          reinterpret_cast<__u64>(hook.name.c_str());
-    }
-  }
+  with[place_of_attributes(hook.call)] = reinterpret_cast<long>(hook.attributes.data());
   const auto made = static_cast<int>(make_call(hook.call, with));
   if (made < 0 || dup3(made, hook.descriptor, O_CLOEXEC) < 0) return false;
   make_call(SYS_close, {made});

@@ -20,10 +20,10 @@ import traceback
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "e2e"))
 
-from harness import waiting  # noqa: E402
-from harness.agent import Agent, free_port, get  # noqa: E402
+from harness.agent import Agent  # noqa: E402
 from harness.metrics import Change  # noqa: E402
-from harness.paths import PYTHON, VICTIMS  # noqa: E402
+from harness.paths import VICTIMS  # noqa: E402
+from saturated import cpu_seconds, uvicorn, wrk_command  # noqa: E402
 
 # A real machine runs some five instructions in a nanosecond, and one here: a tick comes a fifth as often for the same
 # work.
@@ -34,28 +34,11 @@ CALLS, SWITCHES = 20_000, 20_000
 CLOCK = pathlib.Path("/sys/devices/system/clocksource/clocksource0/current_clocksource")
 
 
-@contextlib.contextmanager
-def service(loop):
-    """(process, URL) of the hello-world on the first CPU."""
-    port = free_port()
-    with subprocess.Popen(["taskset", "-c", "0", PYTHON, "-m", "uvicorn", "hello:app", "--loop", loop, "--port", str(port),
-                           "--no-access-log", "--log-level", "critical"], cwd=VICTIMS) as process:
-        url = f"http://127.0.0.1:{port}/"
-        waiting.until(lambda: get(url)[0] == 200, READY_SECONDS, "the service answers")
-        yield process, url
-        process.terminate()
-
-
-def cpu_ns(pid):
-    return sum(int((task / "schedstat").read_text().split()[0]) for task in pathlib.Path(f"/proc/{pid}/task").iterdir())
-
-
 def a_request(process, url, connections):
     """The server's CPU time, ns: with one connection each request has its turns for itself, with more they share them."""
-    before = cpu_ns(process.pid)
-    said = subprocess.run(["taskset", "-c", "1", "wrk", "-t1", f"-c{connections}", f"-d{LOAD_SECONDS}s", url], check=True,
-                          capture_output=True, text=True).stdout
-    return (cpu_ns(process.pid) - before) / int(re.search(r"(\d+) requests in", said)[1])
+    before = cpu_seconds(process.pid)
+    said = subprocess.run(wrk_command(url, LOAD_SECONDS, connections), check=True, capture_output=True, text=True).stdout
+    return (cpu_seconds(process.pid) - before) * 1e9 / int(re.search(r"(\d+) requests in", said)[1])
 
 
 def bystander(program):
@@ -108,7 +91,7 @@ def main():
         try:
             assert CLOCK.read_text().strip() == "tsc", f"the clock is {CLOCK.read_text()}"
             with contextlib.ExitStack() as opened:
-                services = {loop: opened.enter_context(service(loop)) for loop in loops.split(",")}
+                services = {loop: opened.enter_context(uvicorn("hello:app", loop, VICTIMS, os.environ, READY_SECONDS)) for loop in loops.split(",")}
                 measure(hooks.split(","), services, at_a_time.split(","), program, int(repeats), say)
         except Exception:  # whatever it was, it must be told outside
             say({"failed": traceback.format_exc()})

@@ -34,14 +34,14 @@ sys.path.insert(0, str(HERE.parent / "e2e"))
 
 import figures  # noqa: E402
 from harness import waiting  # noqa: E402
-from harness.agent import Agent, free_port, get  # noqa: E402
+from harness.agent import Agent  # noqa: E402
 from harness.metrics import Change  # noqa: E402
-from harness.paths import PYTHON, VICTIMS, binary  # noqa: E402
+from harness.paths import VICTIMS, binary  # noqa: E402
+from saturated import CONNECTIONS, cpu_seconds, uvicorn, wrk_command  # noqa: E402
 
 sys.path.insert(0, str(HERE.parent / "e2e" / "demo"))
 import example_stack  # noqa: E402
 
-SERVER_CPU, LOAD_CPU = 0, 1
 # Load before each measurement. An agent that is left on has seen the service's stacks before; one that
 # has just begun reads their names, which costs it as much again for some seconds.
 WARM_SECONDS, AGENT_WARM_SECONDS, SLICE_SECONDS = 1, 5, 1
@@ -64,10 +64,6 @@ class AgentCost:
     programs: dict  # name: (runs per second, seconds per second)
 
 
-def pinned(cpu, command):
-    return ["taskset", "-c", str(cpu), *command] if os.cpu_count() > 1 else command
-
-
 class Hello:
     """A uvicorn hello-world on one of the loops."""
 
@@ -79,7 +75,7 @@ class Hello:
 
     @contextlib.contextmanager
     def running(self, **variables):
-        with _uvicorn("hello:app", self._loop, VICTIMS, {**os.environ, **variables}) as found:
+        with uvicorn("hello:app", self._loop, VICTIMS, {**os.environ, **variables}) as found:
             yield found
 
 
@@ -93,7 +89,7 @@ class Example:
     def running(self, **variables):
         with example_stack.slow_servers() as urls, tempfile.TemporaryDirectory() as folder:
             known = example_stack.environment("mended", pathlib.Path(folder), urls)
-            with _uvicorn("app.main:app", "uvloop", example_stack.EXAMPLE,
+            with uvicorn("app.main:app", "uvloop", example_stack.EXAMPLE,
                           {**known, **variables}) as found:
                 yield found
 
@@ -101,36 +97,10 @@ class Example:
 SERVICES = {"asyncio": Hello("asyncio"), "uvloop": Hello("uvloop"), "example": Example()}
 
 
-@contextlib.contextmanager
-def _uvicorn(app, loop, folder, environment):
-    """On a CPU of its own: (process, URL)."""
-    port = free_port()
-    process = subprocess.Popen(
-        pinned(SERVER_CPU, [
-            PYTHON, "-m", "uvicorn", app, "--loop", loop, "--port", str(port), "--no-access-log",
-            "--log-level", "critical"]),
-        cwd=folder, env=environment, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        url = f"http://127.0.0.1:{port}/healthz"
-        waiting.until(lambda: get(url)[0] == 200, 30, "the service answers")
-        yield process, url
-    finally:
-        process.terminate()
-        process.wait(10)
-
-
-def cpu_seconds(pid):
-    """All its threads', by the scheduler's book."""
-    return sum(int((task / "schedstat").read_text().split()[0]) / 1e9
-               for task in pathlib.Path(f"/proc/{pid}/task").iterdir())
-
-
 def wrk(chosen, url, seconds):
-    """What it says; on a CPU that is not the service's."""
-    return subprocess.run(
-        pinned(LOAD_CPU, ["wrk", "-t1", "-c16", f"-d{seconds}s", "--latency", *chosen.service.load_script,
-                          url]),
-        check=True, capture_output=True, text=True).stdout
+    """What it says."""
+    return subprocess.run(wrk_command(url, seconds, script=chosen.service.load_script), check=True,
+                          capture_output=True, text=True).stdout
 
 
 def load(chosen, process, url, warm_seconds=WARM_SECONDS):
@@ -330,7 +300,7 @@ def main():
     chosen = arguments()
     check_environment()
     machine = f"{platform.release()} {platform.machine()}, {os.cpu_count()} CPUs"
-    print(f"{chosen.service.title}, 16 connections, the best of {chosen.slices} slices of {SLICE_SECONDS} s")
+    print(f"{chosen.service.title}, {CONNECTIONS} connections, the best of {chosen.slices} slices of {SLICE_SECONDS} s")
     print(machine)
     pairs, control, costs = measure_agent(chosen)
     results = {"agent": pairs, "control (A/A)": control}

@@ -30,7 +30,8 @@ import overhead
 from harness import waiting
 from harness.agent import Agent
 from harness.paths import binary
-from overhead import LOAD_CPU, SERVICES, bootstrapped, cpu_seconds, pinned
+from overhead import SERVICES, bootstrapped
+from saturated import CONNECTIONS, cpu_seconds, wrk_command
 
 LIBRARY = binary().parent / "tests" / "bench" / "libbench_hook_switch.so"
 RECEIVED = pathlib.Path("/sys/class/net/lo/statistics/rx_bytes")
@@ -95,10 +96,9 @@ def settled(switch, word):
 
 
 def one_round(chosen, server, agent, switch):
-    """Windows off, on, on, off."""
+    """Windows off, on, on, off; the hooks are off before and after."""
     def measure():
         return window(chosen.window, server, agent)
-    settled(switch, "off")
     first = measure()
     settled(switch, "on")
     middle = [measure(), measure()]
@@ -124,12 +124,12 @@ def measured(chosen):
     rounds = []
     with chosen.service.running() as (server, url), switchable_agent() as (agent, switch):
         own = agent.wait_for_loop(server.pid)["labels"]["process"]
-        load = subprocess.Popen(
-            pinned(LOAD_CPU, ["wrk", "-t1", "-c16", f"-d{int(chosen.minutes * 60 + 60)}s",
-                              *chosen.service.load_script, url]), stdout=subprocess.DEVNULL)
+        load = subprocess.Popen(wrk_command(url, int(chosen.minutes * 60 + 60), script=chosen.service.load_script),
+                                stdout=subprocess.DEVNULL)
         try:
             time.sleep(overhead.AGENT_WARM_SECONDS)
             rate = check_that_it_switches(agent, switch, own)
+            settled(switch, "off")
             end = time.monotonic() + chosen.minutes * 60
             while time.monotonic() < end or len(rounds) < 3:
                 rounds.append(one_round(chosen, server, agent, switch))
@@ -152,7 +152,7 @@ def ratios_of(rounds, field):
 
 
 def report(chosen, rounds, beside):
-    print(f"{chosen.service.title}, 16 connections, {len(rounds)} rounds of four windows of {chosen.window} s; "
+    print(f"{chosen.service.title}, {CONNECTIONS} connections, {len(rounds)} rounds of four windows of {chosen.window} s; "
           f"{beside['hooks']} hooks and clocks, {beside['turns_per_second']:.0f} turns/s")
     for title, field in (("throughput", "bytes"), ("the server's CPU time per request", "cpu_seconds_per_byte")):
         for what, ratios in ratios_of(rounds, field).items():
