@@ -4,8 +4,10 @@
 /// agent itself has no such switch. It writes down how each link and perf event was made, and makes
 /// it again under the same descriptor.
 ///
-/// Reads "off" and "on", a line each, from the Unix socket LOOPSTALL_BENCH_SWITCH, and answers each
-/// with "done N", N hooks, or with "failed: …".
+/// Reads "off" and "on KIND" (all, calls, switches, clocks, nothing), a line each, from the Unix
+/// socket LOOPSTALL_BENCH_SWITCH, and answers each with "done N", N hooks and clocks that were
+/// taken off or put back, or with "failed: …". Events to which nothing is linked yet are not put
+/// back.
 
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -19,6 +21,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <cstdarg>
 #include <cstdio>
@@ -39,6 +42,7 @@ struct Hook {
   long call = 0;
   Arguments arguments{};  // as they were; the pointer to the attributes is not used again
   std::vector<char> attributes;
+  bool is_on = true;
   bool enabled = false;  // a perf event that was switched on by a request of its own
 };
 
@@ -97,18 +101,74 @@ bool enable(const Hook& hook) {
   return !hook.enabled || make_call(SYS_ioctl, {hook.descriptor, PERF_EVENT_IOC_ENABLE}) == 0;
 }
 
-/// Links end before the events that they are of; on the way back each is made in its turn.
+bool is_link(const Hook& hook) { return hook.call == SYS_bpf; }
+
+/// What a link to a perf event has the program run at, or -1.
+int event_of(const Hook& hook) {
+  if (!is_link(hook) || hook.arguments[0] != BPF_LINK_CREATE) return -1;
+  const auto* link = reinterpret_cast<const bpf_attr*>(hook.attributes.data());
+  const bool is_of_event = link->link_create.attach_type == BPF_PERF_EVENT;
+  return is_of_event ? static_cast<int>(link->link_create.target_fd) : -1;
+}
+
+std::string kind_of_event(const Hook& hook) {
+  const auto* event = reinterpret_cast<const perf_event_attr*>(hook.attributes.data());
+  if (event->type != PERF_TYPE_TRACEPOINT) return "clocks";
+  const bool is_used = std::any_of(hooks().begin(), hooks().end(), [&](const Hook& other) {
+    return event_of(other) == hook.descriptor;
+  });
+  return is_used ? "calls" : "";
+}
+
+std::string kind_of(const Hook& hook) {
+  if (!is_link(hook)) return kind_of_event(hook);
+  const int event = event_of(hook);
+  if (event < 0) return "switches";
+  const auto found = std::find_if(hooks().begin(), hooks().end(),
+                                  [&](const Hook& other) { return other.descriptor == event; });
+  return found == hooks().end() ? "" : kind_of_event(*found);
+}
+
+/// Each in its turn, for links come after the events that they are of.
+bool put_back(const std::vector<Hook*>& chosen) {
+  return std::all_of(chosen.begin(), chosen.end(), [](Hook* hook) { return switch_on(*hook); }) &&
+         std::all_of(chosen.begin(), chosen.end(), [](const Hook* hook) { return enable(*hook); });
+}
+
+/// Links all at once: for each the kernel waits until nobody is in it, and it waits for all
+/// together. For events it waits one after the other.
+bool take_off(const std::vector<Hook*>& chosen) {
+  std::atomic<bool> good = true;
+  const auto take = [&](Hook* hook) {
+    if (!switch_off(*hook)) good = false;
+  };
+  std::vector<std::jthread> links;
+  for (Hook* hook : chosen)
+    if (is_link(*hook)) links.emplace_back(take, hook);
+  links.clear();
+  for (Hook* hook : chosen)
+    if (!is_link(*hook)) take(hook);
+  return good;
+}
+
+std::vector<Hook*> hooks_to(const std::string& word) {
+  std::vector<Hook*> chosen;
+  for (Hook& hook : hooks()) {
+    const std::string kind = kind_of(hook);
+    const bool is_meant = word == "off" || word == "on " + kind || word == "on all";
+    if (is_meant && hook.is_on == (word == "off") && (word == "off" || !kind.empty()))
+      chosen.push_back(&hook);
+  }
+  return chosen;
+}
+
 std::string obey(const std::string& word) {
   const std::lock_guard lock(mutex());
-  auto& all = hooks();
-  bool good = word == "on" || word == "off";
-  if (word == "on") {
-    for (Hook& hook : all) good = good && switch_on(hook);
-    for (const Hook& hook : all) good = good && enable(hook);
-  } else if (word == "off") {
-    std::for_each(all.rbegin(), all.rend(), [&](Hook& hook) { good = good && switch_off(hook); });
-  }
-  return good ? "done " + std::to_string(all.size()) + "\n"
+  const std::vector<Hook*> chosen = hooks_to(word);
+  const bool is_off = word == "off";
+  const bool good = is_off ? take_off(chosen) : put_back(chosen);
+  for (Hook* hook : chosen) hook->is_on = !is_off;
+  return good ? "done " + std::to_string(chosen.size()) + "\n"
               : "failed: " + word + ": " + std::strerror(errno) + "\n";
 }
 

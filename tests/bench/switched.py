@@ -1,15 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the agent costs a saturated service, on a machine whose speed does not keep still: one agent and one load run all
-the time, and the agent's BPF programs are taken off their hooks and put back every half second.
+the time, and the agent's BPF programs are taken off their hooks and put back about every second.
 
-Four windows make a round: off, on, on, off. Its ratio, the two with the hooks by the two without, does not feel a drift
-of the machine that is steady for two seconds; overhead.py, which starts an agent for each pair, lies three minutes between
-the ends of a pair. The control (A/A) are windows beside each other that are alike. Requests are counted by the bytes
-of the loopback device, the server's CPU time by the scheduler.
+A round is two short windows with the hooks off and two with them on, one after the other: a machine is more like itself
+the shorter it has had to change. Putting the hooks back takes 3 ms; taking them off takes a quarter of a second, for the kernel
+waits for all readers of each tracepoint, and nothing is measured meanwhile. So each round goes from off to on. What that
+might do by itself is in the control (A/A): rounds in which nothing is put back. Requests are counted by the bytes of the
+loopback device, the server's CPU time by its clock.
 
-The agent's own process runs in both; what it takes with the hooks off is shown beside it.
+The agent's own process runs in both; what it takes with the hooks off is shown beside it. `--hooks calls switches clocks`
+puts back only those at system calls, at switches and at ends of processes, or the sampling clocks.
 
-    sudo /usr/bin/python3 tests/bench/switched.py --service uvloop --minutes 10 --json build/bench/switched.json
+    sudo /usr/bin/python3 tests/bench/switched.py --service uvloop --minutes 15 --json build/bench/switched.json
 
 Asserts nothing about speed; it fails only where something did not run.
 """
@@ -35,7 +37,9 @@ from saturated import CONNECTIONS, cpu_seconds, wrk_command
 
 LIBRARY = binary().parent / "tests" / "bench" / "libbench_hook_switch.so"
 RECEIVED = pathlib.Path("/sys/class/net/lo/statistics/rx_bytes")
-SETTLE_SECONDS = 0.1
+EXPEDITED = pathlib.Path("/sys/kernel/rcu_expedited")
+# What the kernel frees after the hooks are off, and caches that know no hooks yet.
+SETTLE_SECONDS = {"off": 0.05, "on": 0.02}
 
 
 @dataclasses.dataclass
@@ -46,18 +50,22 @@ class Window:
     cpu_seconds_per_byte: float
 
 
+@dataclasses.dataclass
+class Round:
+    hooks: str  # which were put back
+    windows: list
+
+
 class Switch:
     """The hooks of an agent that has the library loaded."""
 
     def __init__(self, connection):
         self._words = connection.makefile("rw", buffering=1, encoding="ascii")
-        self.hooks = 0
 
     def turn(self, word):
         self._words.write(word + "\n")
         answer = self._words.readline()
         assert answer.startswith("done "), answer
-        self.hooks = int(answer.split()[1])
 
 
 @contextlib.contextmanager
@@ -90,26 +98,32 @@ def window(seconds, server, agent):
     return Window(received / elapsed, agent_cpu / elapsed, server_cpu / received)
 
 
-def settled(switch, word):
+def two_windows(word, chosen, server, agent, switch):
     switch.turn(word)
-    time.sleep(SETTLE_SECONDS)
+    time.sleep(SETTLE_SECONDS[word.split()[0]])
+    return [window(chosen.window, server, agent) for _ in range(2)]
 
 
-def one_round(chosen, server, agent, switch):
-    """Windows off, on, on, off; the hooks are off before and after."""
-    def measure():
-        return window(chosen.window, server, agent)
-    first = measure()
-    settled(switch, "on")
-    middle = [measure(), measure()]
-    settled(switch, "off")
-    return [first, *middle, measure()]
+def one_round(hooks, *with_these):
+    """Windows off, off, on, on."""
+    return Round(hooks, [one for word in ("off", f"on {hooks}") for one in two_windows(word, *with_these)])
+
+
+@contextlib.contextmanager
+def hasty_kernel():
+    """It does not wait longer than it must until nobody uses what was taken off."""
+    before = EXPEDITED.read_text()
+    EXPEDITED.write_text("1")
+    try:
+        yield
+    finally:
+        EXPEDITED.write_text(before)
 
 
 def check_that_it_switches(agent, switch, own):
     """With the hooks off it measures nothing, with them on it does."""
     counted = []
-    for word in ("off", "on"):
+    for word in ("off", "on all"):
         switch.turn(word)
         time.sleep(2)  # a scrape is as old as the last snapshot
         before = turns(agent, own)
@@ -122,58 +136,61 @@ def check_that_it_switches(agent, switch, own):
 def measured(chosen):
     """Rounds of windows, and what the agent counted meanwhile."""
     rounds = []
-    with chosen.service.running() as (server, url), switchable_agent() as (agent, switch):
+    with hasty_kernel(), chosen.service.running() as (server, url), switchable_agent() as (agent, switch):
         own = agent.wait_for_loop(server.pid)["labels"]["process"]
         load = subprocess.Popen(wrk_command(url, int(chosen.minutes * 60 + 60), script=chosen.service.load_script),
                                 stdout=subprocess.DEVNULL)
         try:
             time.sleep(overhead.AGENT_WARM_SECONDS)
             rate = check_that_it_switches(agent, switch, own)
-            settled(switch, "off")
             end = time.monotonic() + chosen.minutes * 60
             while time.monotonic() < end or len(rounds) < 3:
-                rounds.append(one_round(chosen, server, agent, switch))
+                rounds += [one_round(hooks, chosen, server, agent, switch) for hooks in chosen.hooks]
             assert load.poll() is None, "the load has ended"
             check_that_it_switches(agent, switch, own)
         finally:
             load.terminate()
             load.wait()
-    return rounds, {"turns_per_second": rate, "hooks": switch.hooks}
+    return rounds, {"turns_per_second": rate}
 
 
 def ratios_of(rounds, field):
     """{what: a ratio for each round}."""
-    values = [[getattr(one, field) for one in each] for each in rounds]
+    values = [[getattr(one, field) for one in each.windows] for each in rounds]
     return {
-        "the agent's hooks": [(on + on_too) / (off + off_too) for off, on, on_too, off_too in values],
-        "control: off, and off after it": [later[0] / earlier[3] for earlier, later in zip(values, values[1:])],
-        "control: on, and on after it": [on_too / on for _, on, on_too, _ in values],
+        "on / off": [(on + on_too) / (off + off_too) for off, off_too, on, on_too in values],
+        "control: off, and off after it": [off_too / off for off, off_too, _, _ in values],
+        "control: on, and on after it": [on_too / on for _, _, on, on_too in values],
     }
 
 
 def report(chosen, rounds, beside):
-    print(f"{chosen.service.title}, {CONNECTIONS} connections, {len(rounds)} rounds of four windows of {chosen.window} s; "
-          f"{beside['hooks']} hooks and clocks, {beside['turns_per_second']:.0f} turns/s")
-    for title, field in (("throughput", "bytes"), ("the server's CPU time per request", "cpu_seconds_per_byte")):
-        for what, ratios in ratios_of(rounds, field).items():
-            low, high = bootstrapped(ratios)
-            print(f"  {title:34} {what:32} ×{statistics.median(ratios):.4f} ({low:.4f} to {high:.4f})"
-                  f"  sd {statistics.stdev(ratios):.4f}")
-    for what, places in (("off", (0, 3)), ("on", (1, 2))):
-        cores = statistics.mean(each[place].agent_cpu for each in rounds for place in places)
-        print(f"  the agent's own CPU time, hooks {what}: {cores:.4f} cores")
+    print(f"{chosen.service.title}, {CONNECTIONS} connections, windows of {chosen.window} s; {beside['turns_per_second']:.0f} turns/s")
+    for hooks in chosen.hooks:
+        of_these = [each for each in rounds if each.hooks == hooks]
+        print(f"hooks put back: {hooks}, {len(of_these)} rounds")
+        for title, field in (("throughput", "bytes"), ("the server's CPU time per request", "cpu_seconds_per_byte")):
+            for what, ratios in ratios_of(of_these, field).items():
+                low, high = bootstrapped(ratios)
+                print(f"  {title:34} {what:32} ×{statistics.median(ratios):.4f} ({low:.4f} to {high:.4f})"
+                      f"  sd {statistics.stdev(ratios):.4f}")
+        for what, places in (("off", (0, 1)), ("on", (2, 3))):
+            cores = statistics.mean(each.windows[place].agent_cpu for each in of_these for place in places)
+            print(f"  the agent's own CPU time, hooks {what}: {cores:.4f} cores")
 
 
 def main():
     flags = figures.parser(__doc__)
     flags.add_argument("--service", choices=SERVICES, default="uvloop")
-    flags.add_argument("--minutes", type=float, default=10)
-    flags.add_argument("--window", type=float, default=0.4, help="seconds")
+    flags.add_argument("--minutes", type=float, default=15)
+    flags.add_argument("--hooks", nargs="+", choices=("all", "calls", "switches", "clocks", "nothing"), default=("all", "nothing"),
+                       help="which are put back, by rounds in turn")
+    flags.add_argument("--window", type=float, default=0.08, help="seconds")
     chosen = flags.parse_args()
     chosen.service = SERVICES[chosen.service]
     overhead.check_environment()
     rounds, beside = measured(chosen)
-    figures.store(chosen.json, {"beside": beside, "rounds": [[dataclasses.asdict(one) for one in each] for each in rounds]})
+    figures.store(chosen.json, {"beside": beside, "rounds": [dataclasses.asdict(each) for each in rounds]})
     report(chosen, rounds, beside)
 
 
