@@ -55,8 +55,13 @@ static __always_inline __u64 run_delay_of(struct task_struct *task)
 static __always_inline void add_busy(struct thread_state *thread, struct ls_slot *slot, __u32 cause,
 				     __u64 ns)
 {
+	/* Nothing is touched for nothing: most turns only compute. */
+	if (!ns)
+		return;
 	if (cause >= LS_CAUSES)
 		cause = LS_OTHER;
+	if (cause != LS_CPU)
+		thread->turn_is_mixed = 1;
 	thread->turn_cause_ns[cause] += ns;
 	if (slot)
 		slot->busy_ns[cause] += ns;
@@ -429,6 +434,7 @@ static __always_inline void split_gc(struct thread_state *thread)
 		return;
 	if (in_gc < ticks)
 		gc = cpu / ticks * in_gc;
+	thread->turn_is_mixed = 1;
 	thread->turn_cause_ns[LS_CPU] -= gc;
 	thread->turn_cause_ns[LS_GC] += gc;
 }
@@ -447,7 +453,8 @@ static __always_inline __u32 dominant_cause(const struct thread_state *thread)
 /* Being stopped does not count towards the threshold. */
 static __always_inline bool is_long_turn(const struct thread_state *thread, __u64 length)
 {
-	return length >= stall_threshold_ns + thread->turn_cause_ns[LS_STOPPED];
+	return length >= stall_threshold_ns &&
+	       length >= stall_threshold_ns + thread->turn_cause_ns[LS_STOPPED];
 }
 
 static __always_inline void count_stall(struct ls_slot *slot, __u32 dominant, __u64 length)
@@ -460,7 +467,10 @@ static __always_inline void count_stall(struct ls_slot *slot, __u32 dominant, __
 
 static __always_inline void clear_turn(struct thread_state *thread)
 {
-	__builtin_memset(thread->turn_cause_ns, 0, sizeof(thread->turn_cause_ns));
+	thread->turn_cause_ns[LS_CPU] = 0;
+	if (thread->turn_is_mixed)
+		__builtin_memset(thread->turn_cause_ns, 0, sizeof(thread->turn_cause_ns));
+	thread->turn_is_mixed = 0;
 	thread->turn_flags = 0;
 	thread->turn_has_events = 0;
 	thread->in_turn = 0;
@@ -505,16 +515,21 @@ static __always_inline void begin_turn(struct thread_state *thread, struct ls_sl
 static __always_inline void send_turn_end(struct thread_state *thread, struct task_struct *task,
 					  __u64 now, __u32 is_long, __u32 dominant)
 {
-	struct ls_turn_event event = {};
+	/* Not on the stack, of which a program and all that it calls had 512 bytes together until 6.13. */
+	struct ls_turn_event *event = bpf_ringbuf_reserve(&loop_events, sizeof(*event), 0);
 
-	fill_header(&event.header, LS_EVENT_TURN_END, thread, task, now);
-	event.start_ns = thread->turn_start_ns;
-	__builtin_memcpy(event.cause_ns, thread->turn_cause_ns, sizeof(event.cause_ns));
-	event.phase = thread->phase;
-	event.flags = thread->turn_flags;
-	event.is_long = is_long;
-	event.dominant_cause = dominant;
-	send_event(&event, sizeof(event), LS_LOST_TURN_END);
+	if (!event) {
+		count_loss(LS_LOST_TURN_END);
+		return;
+	}
+	fill_header(&event->header, LS_EVENT_TURN_END, thread, task, now);
+	event->start_ns = thread->turn_start_ns;
+	__builtin_memcpy(event->cause_ns, thread->turn_cause_ns, sizeof(event->cause_ns));
+	event->phase = thread->phase;
+	event->flags = thread->turn_flags;
+	event->is_long = is_long;
+	event->dominant_cause = dominant;
+	bpf_ringbuf_submit(event, BPF_RB_NO_WAKEUP);
 }
 
 /* Of the first waits of a loop. */
@@ -605,6 +620,19 @@ static __always_inline void note_timer_lag(struct thread_state *thread, struct l
 	slot->timer_lag_sum_ns += now - due;
 }
 
+static __always_inline void begin_idle(struct thread_state *thread, struct ls_slot *slot,
+				       struct task_struct *task, __s64 timeout_ns, __u64 now)
+{
+	thread->accounted_ns = now;
+	slot->accounted_ns = now;
+	slot->state = LS_SLOT_IDLE;
+	slot->turn_start_ns = 0;
+	thread->in_home_wait = 1;
+	thread->wait_enter_ns = now;
+	note_timeout(thread, timeout_ns, now);
+	note_wait(thread, task);
+}
+
 static __always_inline void enter_home_wait(struct thread_state *thread, struct ls_slot *slot,
 					    struct task_struct *task, __s64 timeout_ns, __u64 now)
 {
@@ -616,14 +644,7 @@ static __always_inline void enter_home_wait(struct thread_state *thread, struct 
 		/* It was in the wait and came back without an exit that we saw (a lost hook). */
 		slot->idle_ns += span(thread->accounted_ns, now);
 	}
-	thread->accounted_ns = now;
-	slot->accounted_ns = now;
-	slot->state = LS_SLOT_IDLE;
-	slot->turn_start_ns = 0;
-	thread->in_home_wait = 1;
-	thread->wait_enter_ns = now;
-	note_timeout(thread, timeout_ns, now);
-	note_wait(thread, task);
+	begin_idle(thread, slot, task, timeout_ns, now);
 	update_phase(thread, slot, task, now);
 	write_end(slot);
 }
@@ -632,8 +653,8 @@ static __always_inline void enter_home_wait(struct thread_state *thread, struct 
  * Idle ends at the wake-up that ends the wait; from there to the return it waited for a CPU, and
  * that belongs to the turn that starts.
  */
-static __always_inline void leave_home_wait(struct thread_state *thread, struct ls_slot *slot,
-					    struct task_struct *task, __s64 result, __u64 now)
+static __always_inline void end_idle(struct thread_state *thread, struct ls_slot *slot,
+				     struct task_struct *task, __s64 result, __u64 now)
 {
 	__u64 length = span(thread->accounted_ns, now);
 	__u64 runnable = span(thread->wait_run_delay, run_delay_of(task));
@@ -642,26 +663,37 @@ static __always_inline void leave_home_wait(struct thread_state *thread, struct 
 	if (runnable > length)
 		runnable = length;
 	throttled = throttled_part(&thread->wait_throttle, task, runnable);
+	slot->idle_ns += length - runnable;
+	note_timer_lag(thread, slot, now);
+	if (result > 0)
+		slot->ready_events += result;
+	thread->in_home_wait = 0;
+	begin_turn(thread, slot, task, now, runnable, throttled);
+}
+
+/* What had become ready while a stall lasted. */
+static __always_inline void tell_delayed(struct thread_state *thread, struct ls_slot *slot,
+					 struct task_struct *task, __s64 result, __u64 now)
+{
+	struct ls_delayed_event event = {};
+
+	if (!thread->ended_stall)
+		return;
+	thread->ended_stall = 0;
+	fill_header(&event.header, LS_EVENT_DELAYED, thread, task, now);
+	event.count = result > 0 ? result : 0;
+	slot->delayed_events += event.count;
+	send_event(&event, sizeof(event), LS_LOST_TURN_END);
+}
+
+static __always_inline void leave_home_wait(struct thread_state *thread, struct ls_slot *slot,
+					    struct task_struct *task, __s64 result, __u64 now)
+{
 	write_begin(slot);
 	/* It may have become a loop in this very wait. */
 	update_phase(thread, slot, task, now);
-	slot->idle_ns += length - runnable;
-	note_timer_lag(thread, slot, now);
-	if (result > 0) {
-		slot->ready_events += result;
-		if (thread->ended_stall)
-			slot->delayed_events += result;
-	}
-	if (thread->ended_stall) {
-		struct ls_delayed_event event = {};
-
-		fill_header(&event.header, LS_EVENT_DELAYED, thread, task, now);
-		event.count = result > 0 ? result : 0;
-		send_event(&event, sizeof(event), LS_LOST_TURN_END);
-	}
-	thread->ended_stall = 0;
-	thread->in_home_wait = 0;
-	begin_turn(thread, slot, task, now, runnable, throttled);
+	tell_delayed(thread, slot, task, result, now);
+	end_idle(thread, slot, task, result, now);
 	write_end(slot);
 }
 

@@ -1,27 +1,36 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
-/* What every hook of a turn boundary does, whatever the kind of hook: timed, and by system call. */
+/* What every hook of a turn boundary does, whatever the kind of hook, and by system call. */
 #ifndef LOOPSTALL_BOUNDARY_BPF_H
 #define LOOPSTALL_BOUNDARY_BPF_H
 
-#include "loops.bpf.h"
+#include "plain_turns.bpf.h"
 
 static __always_inline void run_wait_enter(__u32 kind, __s32 fd, __u32 max_events,
 					   __s64 timeout_ns)
 {
-	struct run_timer timer;
+	struct task_struct *task = bpf_get_current_task_btf();
+	__u64 now = bpf_ktime_get_ns();
+	struct thread_state *thread = thread_of(task);
 
-	start_run(&timer, LS_PROGRAM_WAIT_ENTER);
-	on_wait_entered(kind, fd, max_events, timeout_ns);
-	end_run(&timer);
+	if (kind != LS_WAIT_EPOLL || !enters_plain_wait(thread, task, fd, timeout_ns, now))
+		on_wait_entered(kind, fd, max_events, timeout_ns);
+	if (!thread)
+		thread = thread_of(task); /* made for its first wait */
+	if (thread)
+		count_wait_run(&thread->enter_runs, LS_PROGRAM_WAIT_ENTER, now);
 }
 
 static __always_inline void run_wait_exit(__s64 result)
 {
-	struct run_timer timer;
+	struct task_struct *task = bpf_get_current_task_btf();
+	__u64 now = bpf_ktime_get_ns();
+	struct thread_state *thread = thread_of(task);
 
-	start_run(&timer, LS_PROGRAM_WAIT_EXIT);
-	on_wait_left(result);
-	end_run(&timer);
+	if (!thread)
+		return;
+	if (!leaves_plain_wait(thread, task, result, now))
+		on_wait_left(result);
+	count_wait_run(&thread->exit_runs, LS_PROGRAM_WAIT_EXIT, now);
 }
 
 static __always_inline void run_close(__s32 fd)

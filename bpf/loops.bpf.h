@@ -288,9 +288,14 @@ static __always_inline void tell_last_turn(const struct thread_state *thread, st
 static __always_inline void end_loop(struct thread_state *thread, struct task_struct *task,
 				     __u32 reason, __u64 now)
 {
-	struct ls_loop_end_event event = {};
+	struct walk_buffers *buffers = buffers_of(BUFFERS_OF_HOOKS);
 	struct ls_slot *slot = slot_of(thread);
+	struct ls_loop_end_event *event;
 
+	if (!buffers) /* of each CPU there are some */
+		return;
+	event = (struct ls_loop_end_event *)&buffers->event;
+	__builtin_memset(event, 0, sizeof(*event));
 	if (slot) {
 		write_begin(slot);
 		if (thread->in_turn)
@@ -298,18 +303,18 @@ static __always_inline void end_loop(struct thread_state *thread, struct task_st
 		else
 			slot->idle_ns += span(thread->accounted_ns, now);
 		if (thread->in_turn && reason == LS_END_EXIT)
-			tell_last_turn(thread, slot, task, &event, now);
+			tell_last_turn(thread, slot, task, event, now);
 		slot->accounted_ns = now;
 		slot->state = LS_SLOT_ENDED;
 		slot->turn_start_ns = 0;
 		write_end(slot);
 	}
 	split_gc(thread);
-	fill_header(&event.header, LS_EVENT_LOOP_END, thread, task, now);
-	event.turn_start_ns = thread->in_turn ? thread->turn_start_ns : 0;
-	__builtin_memcpy(event.cause_ns, thread->turn_cause_ns, sizeof(event.cause_ns));
-	event.reason = reason;
-	send_event(&event, sizeof(event), LS_LOST_LIFECYCLE);
+	fill_header(&event->header, LS_EVENT_LOOP_END, thread, task, now);
+	event->turn_start_ns = thread->in_turn ? thread->turn_start_ns : 0;
+	__builtin_memcpy(event->cause_ns, thread->turn_cause_ns, sizeof(event->cause_ns));
+	event->reason = reason;
+	send_event(event, sizeof(*event), LS_LOST_LIFECYCLE);
 	clear_turn(thread);
 	thread->status = THREAD_NEW;
 	thread->home_file = 0;

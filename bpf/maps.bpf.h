@@ -63,6 +63,8 @@ struct thread_state {
 	__u32 home_interrupted; /* poll: restart_syscall goes on with the home wait */
 	__u32 in_hook; /* enum hook_owner */
 	__u32 hook_preemptions; /* since `switches` was compared with the scheduler's count */
+	__u32 enter_runs; /* of the hooks of waits: count_wait_run() */
+	__u32 exit_runs;
 
 	__u64 turn_start_ns;
 	__u64 turn_number;
@@ -79,6 +81,7 @@ struct thread_state {
 	__u64 waited_ns;
 	__u32 off_cpu; /* an off-CPU span is open, or closed and not yet settled */
 	__u32 off_preempted;
+	__u64 turn_is_mixed; /* there is more in turn_cause_ns than LS_CPU */
 	__u64 turn_cause_ns[LS_CAUSES];
 
 	__u64 off_end_ns;
