@@ -16,30 +16,19 @@ puts back only those at system calls, at switches and at ends of processes, or t
 Asserts nothing about speed; it fails only where something did not run.
 """
 
-import contextlib
 import dataclasses
-import os
 import pathlib
-import socket
 import statistics
 import subprocess
-import sys
-import tempfile
 import time
 
 import figures
 import overhead
-from harness import waiting
-from harness.agent import Agent
-from harness.paths import binary
 from overhead import SERVICES, bootstrapped
 from saturated import CONNECTIONS, cpu_seconds, wrk_command
+from switchable import KINDS, check_that_it_switches, switchable_agent
 
-LIBRARY = binary().parent / "tests" / "bench" / "libbench_hook_switch.so"
 RECEIVED = pathlib.Path("/sys/class/net/lo/statistics/rx_bytes")
-EXPEDITED = pathlib.Path("/sys/kernel/rcu_expedited")
-# What the kernel frees after the hooks are off, and caches that know no hooks yet.
-SETTLE_SECONDS = {"off": 0.05, "on": 0.02}
 
 
 @dataclasses.dataclass
@@ -56,38 +45,6 @@ class Round:
     windows: list
 
 
-class Switch:
-    """The hooks of an agent that has the library loaded."""
-
-    def __init__(self, connection):
-        self._words = connection.makefile("rw", buffering=1, encoding="ascii")
-
-    def turn(self, word):
-        self._words.write(word + "\n")
-        answer = self._words.readline()
-        assert answer.startswith("done "), answer
-
-
-@contextlib.contextmanager
-def switchable_agent():
-    """(Agent, Switch), its hooks on."""
-    with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX) as listener:
-        path = os.path.join(folder, "switch")
-        listener.bind(path)
-        listener.listen()
-        listener.settimeout(10)
-        os.environ |= {"LD_PRELOAD": str(LIBRARY), "LOOPSTALL_BENCH_SWITCH": path}
-        # Without its capabilities it could not attach again.
-        agent = Agent("--sample-rate", "auto", "--drop-capabilities", "no", stall_threshold="100ms")
-        with agent:
-            del os.environ["LD_PRELOAD"], os.environ["LOOPSTALL_BENCH_SWITCH"]
-            yield agent, Switch(listener.accept()[0])
-
-
-def turns(agent, own):
-    return agent.scrape().sum("loopstall_turn_seconds_count", process=own)
-
-
 def window(seconds, server, agent):
     def now():
         return time.monotonic(), int(RECEIVED.read_text()), cpu_seconds(server.pid), cpu_seconds(agent.process.pid)
@@ -100,7 +57,6 @@ def window(seconds, server, agent):
 
 def two_windows(word, chosen, server, agent, switch):
     switch.turn(word)
-    time.sleep(SETTLE_SECONDS[word.split()[0]])
     return [window(chosen.window, server, agent) for _ in range(2)]
 
 
@@ -109,34 +65,10 @@ def one_round(hooks, *with_these):
     return Round(hooks, [one for word in ("off", f"on {hooks}") for one in two_windows(word, *with_these)])
 
 
-@contextlib.contextmanager
-def hasty_kernel():
-    """It does not wait longer than it must until nobody uses what was taken off."""
-    before = EXPEDITED.read_text()
-    EXPEDITED.write_text("1")
-    try:
-        yield
-    finally:
-        EXPEDITED.write_text(before)
-
-
-def check_that_it_switches(agent, switch, own):
-    """With the hooks off it measures nothing, with them on it does."""
-    counted = []
-    for word in ("off", "on all"):
-        switch.turn(word)
-        time.sleep(2)  # a scrape is as old as the last snapshot
-        before = turns(agent, own)
-        time.sleep(2)
-        counted.append(turns(agent, own) - before)
-    assert counted[0] == 0 < counted[1], f"turns counted with the hooks off and on: {counted}"
-    return counted[1] / 2
-
-
 def measured(chosen):
     """Rounds of windows, and what the agent counted meanwhile."""
     rounds = []
-    with hasty_kernel(), chosen.service.running() as (server, url), switchable_agent() as (agent, switch):
+    with chosen.service.running() as (server, url), switchable_agent() as (agent, switch):
         own = agent.wait_for_loop(server.pid)["labels"]["process"]
         load = subprocess.Popen(wrk_command(url, int(chosen.minutes * 60 + 60), script=chosen.service.load_script),
                                 stdout=subprocess.DEVNULL)
@@ -183,7 +115,7 @@ def main():
     flags = figures.parser(__doc__)
     flags.add_argument("--service", choices=SERVICES, default="uvloop")
     flags.add_argument("--minutes", type=float, default=15)
-    flags.add_argument("--hooks", nargs="+", choices=("all", "calls", "switches", "clocks", "nothing"), default=("all", "nothing"),
+    flags.add_argument("--hooks", nargs="+", choices=KINDS, default=("all", "nothing"),
                        help="which are put back, by rounds in turn")
     flags.add_argument("--window", type=float, default=0.08, help="seconds")
     chosen = flags.parse_args()

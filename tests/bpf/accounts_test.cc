@@ -108,6 +108,30 @@ TEST_P(Accounts, HoldForAPlainLoop) {
   EXPECT_GT(change.idle_ns, 100'000'000u);
 }
 
+/// Both ways of the programs through a turn's boundaries, as they come.
+TEST_P(Accounts, HoldForAServingLoop) {
+  const Victim victim = start("serving");
+  const auto serves = [&] {
+    const auto now = observer_->account(victim.pid());
+    return now && now->serving;
+  };
+  ASSERT_TRUE(observer_->until(serves));
+  const LoopAccount first = *observer_->account(victim.pid());
+  watch(victim, 1500);
+  observer_->pump(20);
+  const auto last = observer_->account(victim.pid());
+  ASSERT_TRUE(last);
+  const uint64_t turns = last->turn_number - first.turn_number;
+  EXPECT_GT(turns, 5000u);
+  // The turn that a reading finds open is not in the histogram yet.
+  EXPECT_NEAR(static_cast<double>(last->turns.count() - first.turns.count()),
+              static_cast<double>(turns), 1);
+  EXPECT_GT(last->turns.buckets[0] - first.turns.buckets[0], turns * 9 / 10);
+  const uint64_t rounds = turns / 52;
+  EXPECT_GT(busy(*last, Cause::sleep) - busy(first, Cause::sleep), rounds * 2'000'000 * 9 / 10);
+  EXPECT_GT(last->idle_ns - first.idle_ns, rounds * 1'500'000);
+}
+
 TEST_P(Accounts, HoldBesideACompetitorForTheCpu) {
   const Victim victim = start("plain");
   ASSERT_TRUE(observer_->until_turns(victim.pid(), 5));

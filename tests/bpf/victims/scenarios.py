@@ -21,10 +21,29 @@ async def plain():
         await asyncio.sleep(0.001)
 
 
+async def listen():
+    """From here on the loop serves: most of its turns are plain (plain_turns.bpf.h)."""
+    await asyncio.start_server(lambda *_: None, "127.0.0.1", 0)
+
+
 async def saturated():
     """Turn after turn, without ever sleeping."""
+    await listen()
     while True:
         await asyncio.sleep(0)
+
+
+async def serving():
+    """Plain turns, between them some that sleep, that are longer, and waits that sleep."""
+    await listen()
+    while True:
+        for _ in range(50):
+            compute(200)
+            await asyncio.sleep(0)
+        time.sleep(0.002)
+        await asyncio.sleep(0)
+        compute(200_000)
+        await asyncio.sleep(0.002)
 
 
 async def waiting():
