@@ -34,12 +34,14 @@ async def saturated():
 
 
 async def serving():
-    """Plain turns, between them some that sleep, that are longer, and waits that sleep."""
+    """Plain turns, between them some that sleep, for longer or not, that compute longer, and waits that sleep."""
     await listen()
     while True:
         for _ in range(50):
             compute(200)
             await asyncio.sleep(0)
+        time.sleep(0.00005)
+        await asyncio.sleep(0)
         time.sleep(0.002)
         await asyncio.sleep(0)
         compute(200_000)
