@@ -3,8 +3,8 @@
 
 import contextlib
 import os
+import pathlib
 import subprocess
-import time
 
 from harness import waiting
 from harness.agent import free_port, get
@@ -37,8 +37,9 @@ def uvicorn(app, loop, folder, environment, ready_seconds=30):
 
 
 def cpu_seconds(pid):
-    """All its threads', exact: the process's clock (CPUCLOCK_SCHED, include/linux/posix-timers.h)."""
-    return time.clock_gettime(~pid << 3 | 2)
+    """All its threads', by the scheduler's book."""
+    return sum(int((task / "schedstat").read_text().split()[0]) / 1e9
+               for task in pathlib.Path(f"/proc/{pid}/task").iterdir())
 
 
 def wrk_command(url, seconds, connections=CONNECTIONS, script=()):

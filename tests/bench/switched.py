@@ -6,7 +6,7 @@ A round is two short windows with the hooks off and two with them on, one after 
 the shorter it has had to change. Putting the hooks back takes 3 ms; taking them off takes a quarter of a second, for the kernel
 waits for all readers of each tracepoint, and nothing is measured meanwhile. So each round goes from off to on. What that
 might do by itself is in the control (A/A): rounds in which nothing is put back. Requests are counted by the bytes of the
-loopback device, the server's CPU time by its clock.
+loopback device. The server's CPU time is no help in windows that short: its book is as old as the last tick of the scheduler.
 
 The agent's own process runs in both; what it takes with the hooks off is shown beside it. `--hooks calls switches clocks`
 puts back only those at system calls, at switches and at ends of processes, or the sampling clocks.
@@ -33,10 +33,9 @@ RECEIVED = pathlib.Path("/sys/class/net/lo/statistics/rx_bytes")
 
 @dataclasses.dataclass
 class Window:
-    """Rates over one window, all per second but the last."""
+    """Rates over one window, per second."""
     bytes: float
     agent_cpu: float
-    cpu_seconds_per_byte: float
 
 
 @dataclasses.dataclass
@@ -45,19 +44,19 @@ class Round:
     windows: list
 
 
-def window(seconds, server, agent):
+def window(seconds, agent):
     def now():
-        return time.monotonic(), int(RECEIVED.read_text()), cpu_seconds(server.pid), cpu_seconds(agent.process.pid)
+        return time.monotonic(), int(RECEIVED.read_text()), cpu_seconds(agent.process.pid)
     before = now()
     time.sleep(seconds)
-    elapsed, received, server_cpu, agent_cpu = (late - early for early, late in zip(before, now()))
+    elapsed, received, agent_cpu = (late - early for early, late in zip(before, now()))
     assert received > 0, "the load has ended"
-    return Window(received / elapsed, agent_cpu / elapsed, server_cpu / received)
+    return Window(received / elapsed, agent_cpu / elapsed)
 
 
-def two_windows(word, chosen, server, agent, switch):
+def two_windows(word, seconds, agent, switch):
     switch.turn(word)
-    return [window(chosen.window, server, agent) for _ in range(2)]
+    return [window(seconds, agent) for _ in range(2)]
 
 
 def one_round(hooks, *with_these):
@@ -70,14 +69,14 @@ def measured(chosen):
     rounds = []
     with chosen.service.running() as (server, url), switchable_agent() as (agent, switch):
         own = agent.wait_for_loop(server.pid)["labels"]["process"]
-        load = subprocess.Popen(wrk_command(url, int(chosen.minutes * 60 + 60), script=chosen.service.load_script),
+        load = subprocess.Popen(wrk_command(url, int(chosen.minutes * 60 + 60), chosen.connections, chosen.service.load_script),
                                 stdout=subprocess.DEVNULL)
         try:
             time.sleep(overhead.AGENT_WARM_SECONDS)
             rate = check_that_it_switches(agent, switch, own)
             end = time.monotonic() + chosen.minutes * 60
             while time.monotonic() < end or len(rounds) < 3:
-                rounds += [one_round(hooks, chosen, server, agent, switch) for hooks in chosen.hooks]
+                rounds += [one_round(hooks, chosen.window, agent, switch) for hooks in chosen.hooks]
             assert load.poll() is None, "the load has ended"
             check_that_it_switches(agent, switch, own)
         finally:
@@ -86,9 +85,9 @@ def measured(chosen):
     return rounds, {"turns_per_second": rate}
 
 
-def ratios_of(rounds, field):
-    """{what: a ratio for each round}."""
-    values = [[getattr(one, field) for one in each.windows] for each in rounds]
+def ratios_of(rounds):
+    """{what: a ratio of throughputs for each round}."""
+    values = [[one.bytes for one in each.windows] for each in rounds]
     return {
         "on / off": [(on + on_too) / (off + off_too) for off, off_too, on, on_too in values],
         "control: off, and off after it": [off_too / off for off, off_too, _, _ in values],
@@ -97,15 +96,13 @@ def ratios_of(rounds, field):
 
 
 def report(chosen, rounds, beside):
-    print(f"{chosen.service.title}, {CONNECTIONS} connections, windows of {chosen.window} s; {beside['turns_per_second']:.0f} turns/s")
+    print(f"{chosen.service.title}, {chosen.connections} connections, windows of {chosen.window} s; {beside['turns_per_second']:.0f} turns/s")
     for hooks in chosen.hooks:
         of_these = [each for each in rounds if each.hooks == hooks]
         print(f"hooks put back: {hooks}, {len(of_these)} rounds")
-        for title, field in (("throughput", "bytes"), ("the server's CPU time per request", "cpu_seconds_per_byte")):
-            for what, ratios in ratios_of(of_these, field).items():
-                low, high = bootstrapped(ratios)
-                print(f"  {title:34} {what:32} ×{statistics.median(ratios):.4f} ({low:.4f} to {high:.4f})"
-                      f"  sd {statistics.stdev(ratios):.4f}")
+        for what, ratios in ratios_of(of_these).items():
+            low, high = bootstrapped(ratios)
+            print(f"  throughput, {what:32} ×{statistics.median(ratios):.4f} ({low:.4f} to {high:.4f})  sd {statistics.stdev(ratios):.4f}")
         for what, places in (("off", (0, 1)), ("on", (2, 3))):
             cores = statistics.mean(each.windows[place].agent_cpu for each in of_these for place in places)
             print(f"  the agent's own CPU time, hooks {what}: {cores:.4f} cores")
@@ -115,9 +112,10 @@ def main():
     flags = figures.parser(__doc__)
     flags.add_argument("--service", choices=SERVICES, default="uvloop")
     flags.add_argument("--minutes", type=float, default=15)
+    flags.add_argument("--connections", type=int, default=CONNECTIONS)
     flags.add_argument("--hooks", nargs="+", choices=KINDS, default=("all", "nothing"),
                        help="which are put back, by rounds in turn")
-    flags.add_argument("--window", type=float, default=0.08, help="seconds")
+    flags.add_argument("--window", type=float, default=0.05, help="seconds")
     chosen = flags.parse_args()
     chosen.service = SERVICES[chosen.service]
     overhead.check_environment()
