@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import json
 import os
+import resource
 import signal
 import sys
 import time
@@ -31,11 +32,17 @@ class Sleeper:
 
     def __init__(self):
         self.slept_ns = 0
+        self.times = 0  # how often it fell asleep: a signal ends a sleep, and another goes on
 
     def sleep(self, seconds):
-        start_ns = time.monotonic_ns() - time.thread_time_ns()
+        start_ns, start_times = time.monotonic_ns() - time.thread_time_ns(), times_asleep()
         time.sleep(seconds)
         self.slept_ns += time.monotonic_ns() - time.thread_time_ns() - start_ns
+        self.times += times_asleep() - start_times
+
+
+def times_asleep():
+    return resource.getrusage(resource.RUSAGE_THREAD).ru_nvcsw
 
 
 async def mix(sleeper, between=lambda: None):
@@ -117,7 +124,7 @@ async def main():
             after = time.thread_time_ns(), run_queue.waited_ns(), time.monotonic_ns()
             cpu_ns, waited_ns, wall_ns = (now - then for now, then in zip(after, before))
             print(json.dumps({"books": word, "cpu_ns": cpu_ns, "waited_ns": waited_ns,
-                              "wall_ns": wall_ns, "slept_ns": sleeper.slept_ns,
+                              "wall_ns": wall_ns, "slept_ns": sleeper.slept_ns, "sleeps": sleeper.times,
                               "end_ns": after[2]}), flush=True)
             word = await words.get()
 
