@@ -119,7 +119,7 @@ struct StackErrorCount {
 struct ProgramCost {
   std::string program;
   uint64_t runs = 0;
-  double seconds = 0;  ///< extrapolated from every 1,024th run
+  double seconds = 0;  ///< extrapolated from the runs that are timed
 };
 
 struct TargetCount {
