@@ -629,6 +629,11 @@ static __always_inline void enter_wait(struct thread_state *thread, struct task_
 	on_unjudged_wait(thread, task, wait, now);
 }
 
+static __always_inline bool is_of_no_loop(const struct thread_state *thread, struct task_struct *task)
+{
+	return thread->status == THREAD_IGNORED && thread->ignored_code_pages == code_pages_of(task);
+}
+
 /* A global function: verified once, not for each kind of wait that a hook may meet. */
 __noinline int on_wait_entered(__u32 kind, __s32 fd, __u32 max_events, __s64 timeout_ns)
 {
@@ -640,9 +645,7 @@ __noinline int on_wait_entered(__u32 kind, __s32 fd, __u32 max_events, __s64 tim
 
 	if (!thread)
 		return 0;
-	if (thread->status == THREAD_IGNORED && thread->ignored_code_pages == code_pages_of(task))
-		return 0;
-	if (is_held_asleep(thread))
+	if (is_of_no_loop(thread, task) || is_held_asleep(thread))
 		return 0;
 	enter_hook(thread);
 	enter_wait(thread, task, &wait);

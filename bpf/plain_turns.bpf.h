@@ -15,11 +15,6 @@
 
 #define PLAIN_TURN_NS 1000000ull /* no stall threshold is shorter, nor is the first bucket */
 
-static __always_inline bool is_of_no_loop(const struct thread_state *thread, struct task_struct *task)
-{
-	return thread->status == THREAD_IGNORED && thread->ignored_code_pages == code_pages_of(task);
-}
-
 static __always_inline bool is_plain_turn(const struct thread_state *thread, struct task_struct *task,
 					  __u64 now)
 {
@@ -41,11 +36,8 @@ static __always_inline void end_plain_turn(struct thread_state *thread, struct l
 	slot->switched_in_ns = 0;
 	slot->turn_buckets[0].count++;
 	slot->turn_buckets[0].ns += now - thread->turn_start_ns;
-	thread->turn_cause_ns[LS_CPU] = 0;
-	thread->turn_flags = 0;
-	thread->turn_start_ns = 0;
-	thread->in_turn = 0;
 	thread->ended_stall = 0;
+	clear_turn(thread);
 }
 
 static __always_inline bool enters_home(struct thread_state *thread, struct task_struct *task, __s32 fd,

@@ -15,7 +15,6 @@ import array
 import mmap
 import os
 import statistics
-import subprocess
 import tempfile
 import time
 
@@ -23,7 +22,7 @@ import figures
 import overhead
 from harness.paths import VICTIMS, binary
 from overhead import bootstrapped
-from saturated import CONNECTIONS, uvicorn, wrk_command
+from saturated import CONNECTIONS, under_load, uvicorn
 from switchable import KINDS, check_that_it_switches, switchable_agent
 
 # As in call_times.cc.
@@ -90,18 +89,13 @@ def measured(chosen, folder):
         environment = os.environ | {"LD_PRELOAD": str(LIBRARY), "LOOPSTALL_BENCH_CALLS": path}
         with uvicorn("hello:app", chosen.loop, VICTIMS, environment) as (server, url), switchable_agent() as (agent, switch):
             own = agent.wait_for_loop(server.pid)["labels"]["process"]
-            load = subprocess.Popen(wrk_command(url, int(chosen.minutes * 60 + 60)), stdout=subprocess.DEVNULL)
-            try:
+            with under_load(url, chosen.minutes):
                 time.sleep(overhead.AGENT_WARM_SECONDS)
                 check_that_it_switches(agent, switch, own)
                 end = time.monotonic() + chosen.minutes * 60
                 while time.monotonic() < end:
                     for hooks, of_these in rounds.items():
                         of_these.append(one_round(hooks, chosen, switch, times))
-                assert load.poll() is None, "the load has ended"
-            finally:
-                load.terminate()
-                load.wait()
     return rounds
 
 

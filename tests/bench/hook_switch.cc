@@ -155,9 +155,8 @@ std::vector<Hook*> hooks_to(const std::string& word) {
   std::vector<Hook*> chosen;
   for (Hook& hook : hooks()) {
     const std::string kind = kind_of(hook);
-    const bool is_meant = word == "off" || word == "on " + kind || word == "on all";
-    if (is_meant && hook.is_on == (word == "off") && (word == "off" || !kind.empty()))
-      chosen.push_back(&hook);
+    const bool is_wanted = !kind.empty() && (word == "on all" || word == "on " + kind);
+    if (hook.is_on ? word == "off" : is_wanted) chosen.push_back(&hook);
   }
   return chosen;
 }

@@ -45,3 +45,15 @@ def cpu_seconds(pid):
 def wrk_command(url, seconds, connections=CONNECTIONS, script=()):
     """On a CPU that is not the service's; it prints latencies, too."""
     return pinned(LOAD_CPU, ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", *script, url])
+
+
+@contextlib.contextmanager
+def under_load(url, minutes, connections=CONNECTIONS, script=()):
+    """The load runs meanwhile; it fails where that ended before."""
+    load = subprocess.Popen(wrk_command(url, int(minutes * 60 + 60), connections, script), stdout=subprocess.DEVNULL)
+    try:
+        yield
+        assert load.poll() is None, "the load has ended"
+    finally:
+        load.terminate()
+        load.wait()

@@ -19,13 +19,12 @@ Asserts nothing about speed; it fails only where something did not run.
 import dataclasses
 import pathlib
 import statistics
-import subprocess
 import time
 
 import figures
 import overhead
 from overhead import SERVICES, bootstrapped
-from saturated import CONNECTIONS, cpu_seconds, wrk_command
+from saturated import CONNECTIONS, cpu_seconds, under_load
 from switchable import KINDS, check_that_it_switches, switchable_agent
 
 RECEIVED = pathlib.Path("/sys/class/net/lo/statistics/rx_bytes")
@@ -69,19 +68,13 @@ def measured(chosen):
     rounds = []
     with chosen.service.running() as (server, url), switchable_agent() as (agent, switch):
         own = agent.wait_for_loop(server.pid)["labels"]["process"]
-        load = subprocess.Popen(wrk_command(url, int(chosen.minutes * 60 + 60), chosen.connections, chosen.service.load_script),
-                                stdout=subprocess.DEVNULL)
-        try:
+        with under_load(url, chosen.minutes, chosen.connections, chosen.service.load_script):
             time.sleep(overhead.AGENT_WARM_SECONDS)
             rate = check_that_it_switches(agent, switch, own)
             end = time.monotonic() + chosen.minutes * 60
             while time.monotonic() < end or len(rounds) < 3:
                 rounds += [one_round(hooks, chosen.window, agent, switch) for hooks in chosen.hooks]
-            assert load.poll() is None, "the load has ended"
             check_that_it_switches(agent, switch, own)
-        finally:
-            load.terminate()
-            load.wait()
     return rounds, {"turns_per_second": rate}
 
 
