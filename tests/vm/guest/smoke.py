@@ -3,7 +3,7 @@
 
 usage: smoke.py full|quick HOOK,HOOK,... RESULTS
 
-quick: all victims by the first hook, those that wait by the others; no crowd and no doctor.
+quick: all victims by the first of the ladder, those that wait by the others; no crowd and no doctor.
 
 Writes a JSON line a hook, {"hook", "failed": {check: what was seen}, ...}, and {"end": true} last: a
 kernel that panics leaves no end. No pytest: its import takes seconds under emulation.
@@ -215,7 +215,7 @@ def main():
             tell({"refused": refusal()})
         else:
             for hook in hooks:
-                if is_full or hook == hooks[0]:
+                if is_full or hook == "auto":
                     tell(smoke(hook, portable.CASES, ["poll", "select"], is_full))
                 else:
                     tell(smoke(hook, [portable.WAITS], [], False))
