@@ -26,3 +26,13 @@ function(loopstall_compile_options target)
     target_link_options(${target} PUBLIC -fsanitize=address,undefined)
   endif()
 endfunction()
+
+# loopstall_share_headers(OWNER [TARGET ...]): the headers that most files read are compiled once for all of these, which
+# must be compiled alike.
+function(loopstall_share_headers owner)
+  target_precompile_headers(${owner} PRIVATE <algorithm> <cstdint> <fmt/format.h> <functional> <map> <memory>
+    <nlohmann/json.hpp> <optional> <string> <string_view> <utility> <vector>)
+  foreach(target IN LISTS ARGN)
+    target_precompile_headers(${target} REUSE_FROM ${owner})
+  endforeach()
+endfunction()

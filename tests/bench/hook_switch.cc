@@ -4,10 +4,10 @@
 /// agent itself has no such switch. It writes down how each link and perf event was made, and makes
 /// it again under the same descriptor.
 ///
-/// Reads "off" and "on KIND" (all, calls, switches, clocks, nothing), a line each, from the Unix
-/// socket LOOPSTALL_BENCH_SWITCH, and answers each with "done N", N hooks and clocks that were
-/// taken off or put back, or with "failed: …". Events to which nothing is linked yet are not put
-/// back.
+/// Reads "off" and "on KIND" (all, empty, calls, switches, clocks, nothing), a line each, from the
+/// Unix socket LOOPSTALL_BENCH_SWITCH, and answers each with "done N", N hooks and clocks that were
+/// taken off or put back, or with "failed: …". "empty" is all hooks, each with a program that
+/// returns at once in place of the agent's. Events to which nothing is linked yet are not put back.
 
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -42,6 +42,7 @@ struct Hook {
   long call = 0;
   Arguments arguments{};  // as they were; the pointer to the attributes is not used again
   std::vector<char> attributes;
+  int empty_program = -1;  // of a link
   bool is_on = true;
   bool enabled = false;  // a perf event that was switched on by a request of its own
 };
@@ -72,6 +73,39 @@ bool is_hook(long call, const Arguments& with) {
 /// Which argument of the call is the pointer to its attributes.
 std::size_t place_of_attributes(long call) { return call == SYS_perf_event_open ? 0 : 1; }
 
+bpf_attr& attributes_of(Hook& link) { return *reinterpret_cast<bpf_attr*>(link.attributes.data()); }
+
+/// Where a link's attributes have the program.
+__u32& program_in(Hook& link) {
+  bpf_attr& attributes = attributes_of(link);
+  return link.arguments[0] == BPF_LINK_CREATE ? attributes.link_create.prog_fd
+                                              : attributes.raw_tracepoint.prog_fd;
+}
+
+long make_bpf_call(long command, bpf_attr& with) {
+  return make_call(SYS_bpf, {command, reinterpret_cast<long>(&with), sizeof with});
+}
+
+/// A program that returns 0, for the hooks of that one; -1 with errno where the kernel refuses.
+int load_empty_like(__u32 program) {
+  bpf_prog_info like{};
+  bpf_attr ask{};
+  ask.info.bpf_fd = program;
+  ask.info.info_len = sizeof like;
+  ask.info.info = reinterpret_cast<__u64>(&like);
+  if (make_bpf_call(BPF_OBJ_GET_INFO_BY_FD, ask) != 0) return -1;
+  const std::array<bpf_insn, 2> return_zero{{{.code = BPF_ALU64 | BPF_MOV | BPF_K},
+                                             {.code = BPF_JMP | BPF_EXIT}}};
+  bpf_attr load{};
+  load.prog_type = like.type;
+  load.attach_btf_id = like.attach_btf_id;
+  if (like.type == BPF_PROG_TYPE_TRACING) load.expected_attach_type = BPF_TRACE_RAW_TP;
+  load.insns = reinterpret_cast<__u64>(return_zero.data());
+  load.insn_cnt = return_zero.size();
+  load.license = reinterpret_cast<__u64>("Dual BSD/GPL");
+  return static_cast<int>(make_bpf_call(BPF_PROG_LOAD, load));
+}
+
 void write_down(int descriptor, long call, const Arguments& with) {
   const auto* from = reinterpret_cast<const char*>(with[place_of_attributes(call)]);
   const auto size = call == SYS_perf_event_open
@@ -88,9 +122,17 @@ bool switch_off(Hook& hook) {
   return true;
 }
 
-bool switch_on(Hook& hook) {
+bool is_link(const Hook& hook) { return hook.call == SYS_bpf; }
+
+bool switch_on(Hook& hook, bool is_empty) {
+  Hook again = hook;
+  if (is_empty && is_link(hook)) {
+    if (hook.empty_program < 0) hook.empty_program = load_empty_like(program_in(hook));
+    if (hook.empty_program < 0) return false;
+    program_in(again) = static_cast<__u32>(hook.empty_program);
+  }
   Arguments with = hook.arguments;
-  with[place_of_attributes(hook.call)] = reinterpret_cast<long>(hook.attributes.data());
+  with[place_of_attributes(hook.call)] = reinterpret_cast<long>(again.attributes.data());
   const auto made = static_cast<int>(make_call(hook.call, with));
   if (made < 0 || dup3(made, hook.descriptor, O_CLOEXEC) < 0) return false;
   make_call(SYS_close, {made});
@@ -100,8 +142,6 @@ bool switch_on(Hook& hook) {
 bool enable(const Hook& hook) {
   return !hook.enabled || make_call(SYS_ioctl, {hook.descriptor, PERF_EVENT_IOC_ENABLE}) == 0;
 }
-
-bool is_link(const Hook& hook) { return hook.call == SYS_bpf; }
 
 /// What a link to a perf event has the program run at, or -1.
 int event_of(const Hook& hook) {
@@ -130,8 +170,9 @@ std::string kind_of(const Hook& hook) {
 }
 
 /// Each in its turn, for links come after the events that they are of.
-bool put_back(const std::vector<Hook*>& chosen) {
-  return std::all_of(chosen.begin(), chosen.end(), [](Hook* hook) { return switch_on(*hook); }) &&
+bool put_back(const std::vector<Hook*>& chosen, bool are_empty) {
+  return std::all_of(chosen.begin(), chosen.end(),
+                     [&](Hook* hook) { return switch_on(*hook, are_empty); }) &&
          std::all_of(chosen.begin(), chosen.end(), [](const Hook* hook) { return enable(*hook); });
 }
 
@@ -155,7 +196,8 @@ std::vector<Hook*> hooks_to(const std::string& word) {
   std::vector<Hook*> chosen;
   for (Hook& hook : hooks()) {
     const std::string kind = kind_of(hook);
-    const bool is_wanted = !kind.empty() && (word == "on all" || word == "on " + kind);
+    const bool is_wanted =
+        !kind.empty() && (word == "on all" || word == "on empty" || word == "on " + kind);
     if (hook.is_on ? word == "off" : is_wanted) chosen.push_back(&hook);
   }
   return chosen;
@@ -165,7 +207,7 @@ std::string obey(const std::string& word) {
   const std::lock_guard lock(mutex());
   const std::vector<Hook*> chosen = hooks_to(word);
   const bool is_off = word == "off";
-  const bool good = is_off ? take_off(chosen) : put_back(chosen);
+  const bool good = is_off ? take_off(chosen) : put_back(chosen, word == "on empty");
   for (Hook* hook : chosen) hook->is_on = !is_off;
   return good ? "done " + std::to_string(chosen.size()) + "\n"
               : "failed: " + word + ": " + std::strerror(errno) + "\n";

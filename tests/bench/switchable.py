@@ -11,7 +11,7 @@ import time
 from harness.agent import Agent
 from harness.paths import binary
 
-KINDS = ("all", "calls", "switches", "clocks", "nothing")
+KINDS = ("all", "empty", "calls", "switches", "clocks", "nothing")
 LIBRARY = binary().parent / "tests" / "bench" / "libbench_hook_switch.so"
 EXPEDITED = pathlib.Path("/sys/kernel/rcu_expedited")
 # What the kernel frees after the hooks are off, and caches that know no hooks yet.

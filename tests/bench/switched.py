@@ -9,7 +9,8 @@ might do by itself is in the control (A/A): rounds in which nothing is put back.
 loopback device. The server's CPU time is no help in windows that short: its book is as old as the last tick of the scheduler.
 
 The agent's own process runs in both; what it takes with the hooks off is shown beside it. `--hooks calls switches clocks`
-puts back only those at system calls, at switches and at ends of processes, or the sampling clocks.
+puts back only those at system calls, at switches and at ends of processes, or the sampling clocks; `--hooks all empty` puts
+back all of them, by turns with the agent's programs and with such as return at once, and compares the two.
 
     sudo /usr/bin/python3 tests/bench/switched.py --service uvloop --minutes 15 --json build/bench/switched.json
 
@@ -88,17 +89,27 @@ def ratios_of(rounds):
     }
 
 
+def show(what, ratios):
+    low, high = bootstrapped(ratios)
+    print(f"  {what:44} ×{statistics.median(ratios):.4f} ({low:.4f} to {high:.4f})  sd {statistics.stdev(ratios):.4f}")
+
+
 def report(chosen, rounds, beside):
     print(f"{chosen.service.title}, {chosen.connections} connections, windows of {chosen.window} s; {beside['turns_per_second']:.0f} turns/s")
+    ratios = {}
     for hooks in chosen.hooks:
         of_these = [each for each in rounds if each.hooks == hooks]
+        ratios[hooks] = ratios_of(of_these)
         print(f"hooks put back: {hooks}, {len(of_these)} rounds")
-        for what, ratios in ratios_of(of_these).items():
-            low, high = bootstrapped(ratios)
-            print(f"  throughput, {what:32} ×{statistics.median(ratios):.4f} ({low:.4f} to {high:.4f})  sd {statistics.stdev(ratios):.4f}")
+        for what, values in ratios[hooks].items():
+            show(f"throughput, {what}", values)
         for what, places in (("off", (0, 1)), ("on", (2, 3))):
             cores = statistics.mean(each.windows[place].agent_cpu for each in of_these for place in places)
             print(f"  the agent's own CPU time, hooks {what}: {cores:.4f} cores")
+    first, *others = chosen.hooks
+    print("on / off, of rounds one after the other")
+    for other in others:
+        show(f"{first} / {other}", [one / beside_it for one, beside_it in zip(ratios[first]["on / off"], ratios[other]["on / off"])])
 
 
 def main():
