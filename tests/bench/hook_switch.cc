@@ -94,8 +94,8 @@ int load_empty_like(__u32 program) {
   ask.info.info_len = sizeof like;
   ask.info.info = reinterpret_cast<__u64>(&like);
   if (make_bpf_call(BPF_OBJ_GET_INFO_BY_FD, ask) != 0) return -1;
-  const std::array<bpf_insn, 2> return_zero{{{.code = BPF_ALU64 | BPF_MOV | BPF_K},
-                                             {.code = BPF_JMP | BPF_EXIT}}};
+  const std::array<bpf_insn, 2> return_zero{
+      {{.code = BPF_ALU64 | BPF_MOV | BPF_K}, {.code = BPF_JMP | BPF_EXIT}}};
   bpf_attr load{};
   load.prog_type = like.type;
   load.attach_btf_id = like.attach_btf_id;

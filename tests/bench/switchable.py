@@ -60,15 +60,16 @@ def switchable_agent():
 
 
 def check_that_it_switches(agent, switch, own):
-    """With the hooks off it counts no turn of the loop of the process `own`, with them on it does: turns/s."""
+    """With the hooks off, or with empty programs, it counts no turn of the loop of the process `own`, with its own it does:
+    turns/s."""
     def turns():
         return agent.scrape().sum("loopstall_turn_seconds_count", process=own)
     counted = []
-    for word in ("off", "on all"):
+    for word in ("off", "on empty", "off", "on all"):
         switch.turn(word)
         time.sleep(2)  # a scrape is as old as the last snapshot
         before = turns()
         time.sleep(2)
         counted.append(turns() - before)
-    assert counted[0] == 0 < counted[1], f"turns counted with the hooks off and on: {counted}"
-    return counted[1] / 2
+    assert counted[:3] == [0, 0, 0] and counted[3] > 0, f"turns counted with the hooks off, empty, off and on: {counted}"
+    return counted[3] / 2

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from harness import resources
+from harness import resources, running
 from harness.agent import Agent
 from harness.paths import PYTHON, binary
 from harness.pauses import witnessed
@@ -63,9 +63,10 @@ def scratch():
 
 
 @pytest.fixture(scope="session")
-def slow_disk(privileged, scratch):
-    with resources.throttled_disk(scratch) as group:
-        yield group
+def slow_disks(privileged, scratch):
+    """{loop: the group of its victim}: each has the disk's whole speed."""
+    with resources.throttled_disk(scratch) as one, resources.throttled_disk(scratch) as another:
+        yield dict(zip(running.LOOPS, (one, another)))
 
 
 @pytest.fixture(scope="session", params=["asyncio", "uvloop"])

@@ -15,12 +15,8 @@ from harness.agent import Agent
 from harness.metrics import Change
 from harness.paths import PYTHON, VICTIMS
 from harness.resources import MEGABYTE
+from harness.running import LOOPS
 from harness.victims import Talker
-
-
-
-each_hang = pytest.mark.parametrize(
-    "name, function", [("sleeping", "hang_asleep"), ("spinning", "hang_spinning")])
 
 
 def life(name, loop_kind, cgroup=None):
@@ -32,22 +28,32 @@ def in_progress(agent, loop_kind):
                               runtime=loop_kind)
 
 
-@each_hang
-def test_loop_that_hangs_already_is_shown(privileged, agent_binary, loop_kind, name, function):
-    with life(name, loop_kind) as victim:
-        victim.hear("hanging")
+@pytest.mark.parametrize("name, function", [("sleeping", "hang_asleep"), ("spinning", "hang_spinning")])
+def test_loop_that_hangs_already_is_shown(privileged, agent_binary, name, function):
+    with contextlib.ExitStack() as alive:
+        victims = {loop: alive.enter_context(life(name, loop)) for loop in LOOPS}
+        for victim in victims.values():
+            victim.hear("hanging")
         time.sleep(1)
-        with Agent("--pid", str(victim.pid)) as agent:
-            loop = agent.wait_for_loop(victim.pid, serving=False)
-            first_seen = time.monotonic()
-            time.sleep(3)
-            loop = agent.loop(victim.pid)
-            seen_seconds = time.monotonic() - first_seen
-            assert loop["state"] == "busy"
-            assert loop["turn_age_at_least"] is True
-            assert seen_seconds - 0.3 <= loop["turn_age_seconds"] <= seen_seconds + 10
-            assert seen_seconds - 0.3 <= in_progress(agent, loop_kind) <= seen_seconds + 10
-            assert function in [frame["function"] for frame in loop["stack"]]
+        agent = alive.enter_context(Agent(*(f"--pid={victim.pid}" for victim in victims.values())))
+        first_seen = {}
+        for loop, victim in victims.items():
+            agent.wait_for_loop(victim.pid, serving=False)
+            first_seen[loop] = time.monotonic()
+        time.sleep(3)
+        for loop, victim in victims.items():
+            assert_hangs_since(agent, victim, loop, first_seen[loop], function)
+
+
+def assert_hangs_since(agent, victim, loop_kind, first_seen, function):
+    """It hung before the agent was there; first_seen: a monotonic clock's seconds."""
+    loop = agent.loop(victim.pid)
+    seen_seconds = time.monotonic() - first_seen
+    assert loop["state"] == "busy"
+    assert loop["turn_age_at_least"] is True
+    assert seen_seconds - 0.3 <= loop["turn_age_seconds"] <= seen_seconds + 10
+    assert seen_seconds - 0.3 <= in_progress(agent, loop_kind) <= seen_seconds + 10
+    assert function in [frame["function"] for frame in loop["stack"]]
 
 
 @pytest.mark.parametrize("name, function, causes", [
@@ -104,29 +110,36 @@ def test_code_after_asyncio_run_is_no_turn(agent, loop_kind):
                     if record["duration_seconds"] > 0.5]
 
 
-def test_second_run_whose_epoll_number_was_taken(agent, loop_kind):
+def test_second_run_whose_epoll_number_was_taken(agent):
     before = agent.scrape()
-    with life("second_run", loop_kind) as victim:
-        between = victim.hear("between")
-        assert between["private_epoll"] in between["first_loop_epolls"], "the number was not reused"
-        victim.hear("ready")
-        agent.wait_for_loop(victim.pid)
-        done = victim.hear("done")
+    with contextlib.ExitStack() as alive:
+        victims = {loop: alive.enter_context(life("second_run", loop)) for loop in LOOPS}
+        for victim in victims.values():
+            between = victim.hear("between")
+            assert between["private_epoll"] in between["first_loop_epolls"], "the number was not reused"
+        for victim in victims.values():
+            victim.hear("ready")
+            agent.wait_for_loop(victim.pid)
+        holds = {loop: victim.hear("done")["holds"] for loop, victim in victims.items()}
         time.sleep(1.2)
-        holds = [{"turn": turn, "start_ns": start_ns, "end_ns": end_ns}
-                 for turn, (start_ns, end_ns) in enumerate(done["holds"])]
-        matches = matching.match(holds, agent.records(victim.pid))
+        records = {loop: agent.records(victim.pid) for loop, victim in victims.items()}
         change = Change(before, agent.scrape())
+    for loop in LOOPS:
+        assert_drains(holds[loop], records[loop], change.sum(
+            "loopstall_busy_seconds_total", process="lifecycle.py", runtime=loop, cause="network"))
+
+
+def assert_drains(holds, records, network_seconds):
+    """Of a second loop: its turns wait on an epoll whose number was the first loop's."""
+    matches = matching.match([{"turn": turn, "start_ns": start_ns, "end_ns": end_ns}
+                              for turn, (start_ns, end_ns) in enumerate(holds)], records)
     assert len(matches) == 12
     for match in matches:
         assert match.record, "a wait on the private epoll is missing"
         assert matching.blamed(match.record) == ("drain_queue", "lifecycle.py")
         assert match.record["cause"] == "network"
         assert match.record["duration_seconds"] == pytest.approx(match.hold_seconds, rel=0.05)
-    own = sum(match.hold_seconds for match in matches)
-    network = change.sum("loopstall_busy_seconds_total", process="lifecycle.py", runtime=loop_kind,
-                         cause="network")
-    assert network == pytest.approx(own, rel=0.05)
+    assert network_seconds == pytest.approx(sum(match.hold_seconds for match in matches), rel=0.05)
 
 
 def seconds_since(then_ns):
@@ -356,11 +369,11 @@ def test_stopped_process_is_no_stall(agent, loop_kind):
         assert change.sum("loopstall_stalls_total", process="lifecycle.py", runtime=loop_kind) == 0
 
 
-def test_sleeps_stay_sleeps_while_another_tracer_comes_and_goes(agent, loop_kind):
+def test_sleeps_stay_sleeps_while_another_tracer_comes_and_goes(agent):
     """The kernel skips runs of our programs while a tracer attaches to the same tracepoint or leaves
     it. A sleep of which one end was not seen must not pass for computing."""
     with contextlib.ExitStack() as alive:
-        victims = [alive.enter_context(life("napping", loop_kind)) for _ in range(4)]
+        victims = [alive.enter_context(life("napping", loop)) for loop in LOOPS * 2]
         for victim in victims:
             victim.hear("ready")
             agent.wait_for_loop(victim.pid, serving=False)

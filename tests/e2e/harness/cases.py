@@ -17,7 +17,7 @@ class Case:
     syscall: str = ""     # the system call that the record must name
     needs: tuple = ()     # options of the victim: log_server, byte_peer, dsn, file
     throttled: bool = False  # runs in the cgroup whose disk is slow
-    sleeps: bool = True   # leaves the CPU to others, so both its loops can run at once
+    sleeps: bool = True   # leaves the CPU and the disk to others, so both its loops can run at once
     rests: bool = False   # makes one long wait each time: it can run beside all others that do
     holds: int = 100
     mended_rounds: int = 20
@@ -48,11 +48,11 @@ CASES = [
     Case("compute.py",   "mixed",          "score_and_wait",   "rank",          ("cpu", "sleep"),
          cpu="mixed", sleeps=False),
     Case("files.py",     "cold_read",      "load_model",       "predict",       ("file",),
-         needs=("file",), throttled=True, sleeps=False, holds=HOLDS),
+         needs=("file",), throttled=True, holds=HOLDS),
     Case("files.py",     "fsync",          "store_upload",     "receive",       ("file",),
          needs=("file",), throttled=True, sleeps=False, holds=HOLDS),
     Case("files.py",     "cold_mmap",      "touch_index",      "look_up",       ("pagefault",),
-         needs=("file",), throttled=True, sleeps=False, holds=HOLDS),
+         needs=("file",), throttled=True, holds=HOLDS),
     Case("files.py",     "warm_read",      "load_model",       "predict",       ("cpu",),
          cpu="pure", syscall="read", needs=("file",), sleeps=False),
     Case("processes.py", "subprocess_run", "convert_document", "render",

@@ -84,8 +84,7 @@ def _new_group(controller, v2_controller):
         if v2_controller not in (v2 / "cgroup.controllers").read_text().split():
             pytest.skip(f"no {controller} cgroup controller")
         (v2 / "cgroup.subtree_control").write_text(f"+{v2_controller}")
-    group = (v1 if is_v1 else v2) / f"loopstall-{controller}-{os.getpid()}"
-    group.mkdir()
+    group = pathlib.Path(tempfile.mkdtemp(prefix=f"loopstall-{controller}-", dir=v1 if is_v1 else v2))
     try:
         yield group, is_v1
     finally:

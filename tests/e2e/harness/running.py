@@ -46,14 +46,14 @@ class Run:
         return [hold for hold in self.holds if hold["end_ns"] - hold["start_ns"] >= HOLD_NS]
 
 
-def options_of(case, peers, dsn, scratch):
-    """The victim's --option values; the callables are asked only for what the case needs."""
+def options_of(case, loop, peers, dsn, scratch):
+    """The victim's --option values; the callables are asked only for what the case needs. Its file is its own."""
     options = {}
     for need in case.needs:
         if need == "dsn":
             options[need] = dsn()
         elif need == "file":
-            options[need] = write_file(scratch() / case.name, FILE_MEGABYTES[case.name] * MEGABYTE)
+            options[need] = write_file(scratch() / f"{case.name}-{loop}", FILE_MEGABYTES[case.name] * MEGABYTE)
         else:
             options[need] = peers()[need]
     return options
@@ -61,31 +61,29 @@ def options_of(case, peers, dsn, scratch):
 
 def run_together(case, loops, form, options, agent=None, **how):
     """Runs the case under each of the loops at once. Returns {loop: Run}. how: of run_at_once."""
-    runs = run_at_once([(case, loop) for loop in loops], form, {case: options}, agent, **how)
+    runs = run_at_once({(case, loop): options for loop in loops}, form, agent, **how)
     return {loop: run for (_, loop), run in runs.items()}
 
 
 def run_side_by_side(cases, form, options, agent=None, **how):
     """Runs cases that sleep, each under its own loop, all at once. Returns {name: Run}. how: of
     run_at_once."""
-    runs = run_at_once([(case, case.loop) for case in cases], form, dict.fromkeys(cases, options),
-                       agent, **how)
+    runs = run_at_once({(case, case.loop): options for case in cases}, form, agent, **how)
     return {case.name: run for (case, _), run in runs.items()}
 
 
-def run_at_once(starts, form, options, agent=None, cgroup=None, heartbeat=False, holds=None,
-                idle_first=0, **python):
-    """Runs victims at once, one for each (case, loop) of starts. Returns {(case, loop): Run}.
-    options: {case: its options}; holds: the rounds of each, where it is not the case's own number;
+def run_at_once(starts, form, agent=None, cgroups=None, heartbeat=False, holds=None, idle_first=0, **python):
+    """Runs victims at once. starts: {(case, loop): options}. Returns {(case, loop): Run}.
+    cgroups: {loop: its group}; holds: the rounds of each, where it is not the case's own number;
     idle_first: seconds between the agent's first word of the loops and the first look at their
     accounts; python: the `python` and `environment` of Victim."""
     with contextlib.ExitStack() as alive:
         victims = {}
-        for case, loop in starts:
+        for (case, loop), options in starts.items():
             rounds = holds or (case.holds if form == "broken" else
                                min(case.holds, case.mended_rounds))
             victims[case, loop] = alive.enter_context(Victim(
-                case.script, case.name, loop, form, rounds, options[case], cgroup, heartbeat,
+                case.script, case.name, loop, form, rounds, options, (cgroups or {}).get(loop), heartbeat,
                 **python))
         for victim in victims.values():
             victim.hear("ready")
@@ -131,11 +129,11 @@ class Once:
 
     def _run(self, case, loop, form):
         cases = [one for one in CASES if one.rests] if case.rests else [case]
-        starts = [(one, ran) for one in cases for ran in (LOOPS if one.sleeps else (loop,))]
-        options = {one: options_of(one, *(self._fixture(name) for name in ("peers", "dsn", "scratch")))
-                   for one in cases}
-        cgroup = self._fixture("slow_disk")() if case.throttled else None
-        return run_at_once(starts, form, options, self._agent, cgroup=cgroup, **self._how)
+        needed = [self._fixture(name) for name in ("peers", "dsn", "scratch")]
+        starts = {(one, ran): options_of(one, ran, *needed)
+                  for one in cases for ran in (LOOPS if one.sleeps else (loop,))}
+        cgroups = self._fixture("slow_disks")() if case.throttled else None
+        return run_at_once(starts, form, self._agent, cgroups=cgroups, **self._how)
 
     def _fixture(self, name):
         return lambda: self._request.getfixturevalue(name)
