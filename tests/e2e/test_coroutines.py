@@ -40,8 +40,7 @@ def records_of(request, agent):
 def computing(record):
     """The hold by the function that computes, and how many ticks met it by its time; some are lost
     when they fall into another program of the agent. A preemption is a sample too: there may be more."""
-    own = [hold for hold in record["holds"] if hold["function"] != "~machine"]  # a busy one may keep it longer
-    hold = max(own, key=lambda hold: hold["seconds"])
+    hold = matching.longest_hold(record)
     assert hold["function"] == "price_line"
     return hold, record["causes"]["cpu"] / TICK_SECONDS
 

@@ -78,8 +78,8 @@ def check_causes(case, seen):
     other = []
     matches = seen.matched()
     for match in matches:
-        longest = max(match.record["holds"], key=lambda hold: hold["seconds"])
-        if longest["cause"] != case.causes[match.hold["function"]]:
+        longest = matching.longest_hold(match.record)
+        if not longest or longest["cause"] != case.causes[match.hold["function"]]:
             other.append((match.hold["function"], match.record["causes"]))
     assert matches and len(other) <= len(matches) // 100, other
 
