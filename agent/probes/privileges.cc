@@ -35,15 +35,26 @@ void add(Capabilities& to, const Capabilities& more) {
   to.insert(to.end(), more.begin(), more.end());
 }
 
-/// For a moment, and only what is in force: it can be raised again.
-bool works_without_bpf(const std::function<bool()>& uses_a_map) {
-  const Capabilities lowered = held({CAP_BPF, CAP_SYS_ADMIN});
+/// Whether it does without those: they are given up for a moment, and only what is in force, so
+/// that they can be raised again.
+bool works_without(std::initializer_list<unsigned> capabilities,
+                   const std::function<bool()>& work) {
+  const Capabilities lowered = held(capabilities);
   for (const unsigned capability : lowered) capng_update(CAPNG_DROP, CAPNG_EFFECTIVE, capability);
   if (capng_apply(CAPNG_SELECT_CAPS) != 0) return false;
-  const bool works = uses_a_map();
+  const bool works = work();
   for (const unsigned capability : lowered) capng_update(CAPNG_ADD, CAPNG_EFFECTIVE, capability);
   capng_apply(CAPNG_SELECT_CAPS);
   return works;
+}
+
+Capabilities needed_for(const RemainingWork& work) {
+  Capabilities needed;
+  if (!works_without({CAP_BPF, CAP_SYS_ADMIN}, work.uses_a_map)) needed = held_or_admin(CAP_BPF);
+  if (!work.opens_a_perf_event) return needed;
+  const bool is_perfmon_enough = works_without({CAP_SYS_ADMIN}, work.opens_a_perf_event);
+  add(needed, is_perfmon_enough ? held_or_admin(CAP_PERFMON) : held({CAP_SYS_ADMIN}));
+  return needed;
 }
 
 /// Who may change the bounding set also empties it; without, no_new_privs has the same effect.
@@ -66,8 +77,7 @@ std::string names_of(const Capabilities& capabilities) {
 
 base::Result<std::string> drop_capabilities(const RemainingWork& work) {
   Capabilities kept = held({CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH, CAP_CHECKPOINT_RESTORE});
-  if (!works_without_bpf(work.uses_a_map)) add(kept, held_or_admin(CAP_BPF));
-  if (work.opens_perf_events) add(kept, held_or_admin(CAP_PERFMON));
+  add(kept, needed_for(work));
   const capng_select_t which = selected();
   capng_clear(CAPNG_SELECT_BOTH);
   for (const unsigned capability : kept) {

@@ -271,7 +271,7 @@ base::Result<std::string> Probes::drop_capabilities() {
     const int map = loaded_->fd(loaded_->maps().processes);
     return bpf_map_lookup_elem(map, &no_process, &process) == 0 || errno == ENOENT;
   };
-  work.opens_perf_events = loaded_->programs.step->hook == BoundaryHook::kprobe;
+  if (loaded_->programs.step->hook == BoundaryHook::kprobe) work.opens_a_perf_event = may_sample;
   return probes::drop_capabilities(work);
 }
 

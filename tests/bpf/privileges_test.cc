@@ -46,10 +46,11 @@ Left after_drop(RemainingWork work) {
   return left;
 }
 
-// include/uapi/linux/capability.h: DAC_READ_SEARCH 2, SYS_PTRACE 19, PERFMON 38, BPF 39,
-// CHECKPOINT_RESTORE 40.
+// include/uapi/linux/capability.h: DAC_READ_SEARCH 2, SYS_PTRACE 19, SYS_ADMIN 21, PERFMON 38, BPF
+// 39, CHECKPOINT_RESTORE 40.
 constexpr char kReading[] = "0000010000080004";
 constexpr char kReadingAndPerfmon[] = "0000014000080004";
+constexpr char kReadingAndAdmin[] = "0000010000280004";
 constexpr char kReadingAndBpf[] = "0000018000080004";
 
 class Privileges : public ::testing::Test {
@@ -60,7 +61,7 @@ class Privileges : public ::testing::Test {
 };
 
 TEST_F(Privileges, OnlyThoseToReadProcessesAreKept) {
-  const Left left = after_drop({[] { return true; }, false});
+  const Left left = after_drop({[] { return true; }, {}});
   EXPECT_EQ(left.kept, "CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH, CAP_CHECKPOINT_RESTORE");
   EXPECT_EQ(left.effective, kReading);
   EXPECT_EQ(left.permitted, kReading);
@@ -74,21 +75,32 @@ TEST_F(Privileges, MapsAreTriedWithoutTheirCapability) {
                                   effective = own_status("CapEff");
                                   return false;
                                 },
-                                false});
+                                {}});
   EXPECT_EQ(std::stoull(effective, nullptr, 16) & (1ull << 39 | 1ull << 21), 0);
   EXPECT_EQ(left.kept, "CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH, CAP_CHECKPOINT_RESTORE, CAP_BPF");
   EXPECT_EQ(left.effective, kReadingAndBpf);
 }
 
 TEST_F(Privileges, PerfEventsCanStillBeOpenedWhereTheyAreNeeded) {
-  const Left left = after_drop({[] { return true; }, true});
+  const Left left = after_drop({[] { return true; }, [] { return true; }});
   EXPECT_EQ(left.effective, kReadingAndPerfmon);
   EXPECT_TRUE(left.may_open_clock);
 }
 
+TEST_F(Privileges, PerfEventsOfAKernelThatAsksForMoreAreTriedWithoutIt) {
+  std::string effective;
+  const Left left = after_drop({[] { return true; },
+                                [&] {
+                                  effective = own_status("CapEff");
+                                  return false;
+                                }});
+  EXPECT_EQ(std::stoull(effective, nullptr, 16) & (1ull << 38 | 1ull << 21), 1ull << 38);
+  EXPECT_EQ(left.effective, kReadingAndAdmin);
+}
+
 TEST_F(Privileges, OtherThreadsKeepTheirs) {
   const std::string before = own_status("CapEff");
-  after_drop({[] { return true; }, false});
+  after_drop({[] { return true; }, {}});
   EXPECT_EQ(own_status("CapEff"), before);
   EXPECT_EQ(own_status("NoNewPrivs"), "0");
 }

@@ -3,7 +3,7 @@
 
 usage: smoke.py full|quick HOOK,HOOK,... RESULTS
 
-quick: all victims by the first of the ladder, those that wait by the others; no crowd and no doctor.
+quick: all victims by the first of the ladder, those that wait and a loop in poll by the others; no crowd and no doctor.
 
 Writes a JSON line a hook, {"hook", "failed": {check: what was seen}, ...}, and {"end": true} last: a
 kernel that panics leaves no end. No pytest: its import takes seconds under emulation.
@@ -218,7 +218,7 @@ def main():
                 if is_full or hook == "auto":
                     tell(smoke(hook, portable.CASES, ["poll", "select"], is_full))
                 else:
-                    tell(smoke(hook, [portable.WAITS], [], False))
+                    tell(smoke(hook, [portable.WAITS], ["poll"], False))
         tell({"end": True})
 
 
