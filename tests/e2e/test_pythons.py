@@ -123,7 +123,7 @@ def test_records_have_the_whole_chain_of_awaits(source, seen):
     """Each coroutine, the awaited one first, and the line where it stands in a split expression;
     and that it was one and the same for the whole hold."""
     # How many are blamed wrongly is the first test's to judge.
-    holds = [max(match.record["holds"], key=lambda hold: hold["seconds"])
+    holds = [matching.longest_hold(match.record)
              for match in seen(source, WAITS, "broken").matched()
              if match.hold["function"] == "charge_card"
              and matching.blamed(match.record)[0] == "charge_card"]
