@@ -35,7 +35,7 @@ def of_suite(suite):
 
 def holds_of(done):
     return [{"start_ns": start, "end_ns": end, "function": function}
-            for function, start, end in done["holds"]]
+            for function, start, end, *_ in done["holds"]]
 
 
 def look(agent, runtime):

@@ -7,8 +7,8 @@
     loops.py jobs older       the same, and the first of them waits until the agent has come
 
 A service says {"ready": true}, waits for a line, makes its holds and says {"done": true, "holds":
-[[function, start_ns, end_ns], …]}; jobs say the same, and "lives", from a job's first line to its
-last.
+[[function, start_ns, end_ns, waited_ns], …]}, of which waited_ns is how long the thread waited for a CPU in it;
+jobs say the same of their [function, start_ns, end_ns], and "lives", from a job's first line to its last.
 """
 
 import asyncio
@@ -22,6 +22,7 @@ import sys
 import threading
 import time
 
+import victim
 from told import listen, told
 
 ROUNDS = 8
@@ -62,6 +63,7 @@ selector_class = selectors.EpollSelector
 
 async def serve_requests(sleep, broken):
     device, _other_end = socket.socketpair()
+    run_queue = victim.RunQueue()
     say(ready=True)
     while not told.is_set():
         await sleep(0.02)
@@ -71,9 +73,9 @@ async def serve_requests(sleep, broken):
             if not broken:
                 await sleep(HOLD_SECONDS)
                 continue
-            start_ns = time.monotonic_ns()
+            start_ns, waited_ns = time.monotonic_ns(), run_queue.waited_ns()
             function(device)
-            truth.append((function.__name__, start_ns, time.monotonic_ns()))
+            truth.append((function.__name__, start_ns, time.monotonic_ns(), run_queue.waited_ns() - waited_ns))
     await sleep(0.03)
     say(done=True, holds=truth)
     told.clear()

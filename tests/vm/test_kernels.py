@@ -16,10 +16,12 @@ import machine
 from harness.paths import REPOSITORY, binary
 
 HOOKS = ("auto", "kprobe", "tracepoint", "tp_btf")  # auto: the first of the ladder, fentry
+OLDER_TYPES = "older_types"  # auto, without what the programs do without on older kernels
+WAYS = (*HOOKS, OLDER_TYPES)
 SECONDS = 1200  # about three times what one takes
 EXTENT = "full" if "LOOPSTALL_VM" in os.environ else "quick"
-# Two machines at once, each of which emulates on one CPU, and the hooks that each of them tries.
-SHARES = (HOOKS[:2], HOOKS[2:]) if EXTENT == "full" else (HOOKS[:1], HOOKS[1:])
+# Two machines at once, each of which emulates on one CPU, and what each of them tries.
+SHARES = (WAYS[:2], WAYS[2:]) if EXTENT == "full" else (("auto", OLDER_TYPES), HOOKS[1:])
 TOO_OLD = {"5.10"}
 ARTIFACTS = REPOSITORY / "test-artifacts" / "vm"
 
@@ -67,7 +69,7 @@ def usable(series):
         pytest.skip(f"the agent does not run on {series}")
 
 
-@pytest.mark.parametrize("hook", HOOKS)
+@pytest.mark.parametrize("hook", WAYS)
 def test_blame_and_sums(seen, hook, series):
     usable(series)
     result = seen[hook]
@@ -75,7 +77,8 @@ def test_blame_and_sums(seen, hook, series):
     assert not result["failed"], "\n".join(
         f"{name}: {what}" for name, what in result["failed"].items())
     assert len(result["passed"]) >= 7
-    assert result["hooks"]["turn_boundary"] == ("fentry" if hook == "auto" else hook)
+    assert result["hooks"]["turn_boundary"] == (hook if hook in HOOKS[1:] else "fentry")
+    assert result["switch_has_state"] is (hook != OLDER_TYPES)
 
 
 @pytest.mark.parametrize("hook", HOOKS)

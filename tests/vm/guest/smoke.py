@@ -4,6 +4,7 @@
 usage: smoke.py full|quick HOOK,HOOK,... RESULTS
 
 quick: all victims by the first of the ladder, those that wait and a loop in poll by the others; no crowd and no doctor.
+A hook "older_types" is the ladder's first on a kernel whose types lack what older ones do not have.
 
 Writes a JSON line a hook, {"hook", "failed": {check: what was seen}, ...}, and {"end": true} last: a
 kernel that panics leaves no end. No pytest: its import takes seconds under emulation.
@@ -21,11 +22,13 @@ import traceback
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parents[1] / "e2e"))
 
+import older_types  # noqa: E402
 from harness import bpf_objects, matching, portable, waiting  # noqa: E402
 from harness.agent import Agent  # noqa: E402
 from harness.paths import VICTIMS, binary  # noqa: E402
 from harness.victims import Talker, Victim  # noqa: E402
 
+OLDER_TYPES = "older_types"
 HOLDS = 4  # of each function: an emulated machine is slow
 EXACT = 0.001  # of the conservation laws
 OF_EVERY_HOOK = {"on_sched_switch", "on_tick", "on_process_exec", "on_process_exit", "seed_threads"}
@@ -103,10 +106,11 @@ def check_selector(agent, kind):
         time.sleep(0.5)
         victim.tell("go")
         holds = [{"function": function, "start_ns": start, "end_ns": end}
-                 for function, start, end in victim.hear("done", 120)["holds"]]
+                 for function, start, end, waited in victim.hear("done", 120)["holds"]
+                 if waited < (end - start) / 2]  # else the machine held the loop, and not its function
         time.sleep(1.5)
         matches = matching.match(holds, agent.records(victim.pid))
-    assert len(matches) >= 30
+    assert len(matches) >= 28
     wrong = [match for match in matches if not match.record
              or matching.blamed(match.record) != (match.hold["function"], "loops.py")]
     assert not wrong, wrong[:2]
@@ -163,12 +167,23 @@ def check_detached(held):
     waiting.until(lambda: not bpf_objects.alive("prog", held), 10, "the programs are gone")
 
 
+def flags_of(hook):
+    return ("--btf", older_types.write("/tmp/older_types.btf")) if hook == OLDER_TYPES else ("--hook", hook)
+
+
+def switch_has_state(agent):
+    """What the agent told its programs of the kernel's sched_switch."""
+    read_only, = bpf_objects.entries(agent.process.pid, "loopstal.rodata")
+    variables = read_only["value"][".rodata"]
+    return next(value for one in variables for name, value in one.items() if name == "sched_switch_has_state")
+
+
 def smoke(hook, cases, selectors, with_crowd):
     result = {"hook": hook, "passed": [], "failed": {}}
 
     def measure():
         started = time.monotonic()
-        with Agent("--hook", hook, ready_within=READY_SECONDS) as agent:
+        with Agent(*flags_of(hook), ready_within=READY_SECONDS) as agent:
             result["start_seconds"] = time.monotonic() - started
             held = bpf_objects.held("prog", agent.process.pid)
             check_cases(agent, result, cases)
@@ -179,6 +194,7 @@ def smoke(hook, cases, selectors, with_crowd):
                     check_cases(agent, result, [portable.WAITS], "in a crowd, ")
             result["bystander_runs"] = runs_for_bystander(agent)
             keep_account(agent, result)
+            result["switch_has_state"] = switch_has_state(agent)
         attempt(result, "detached", lambda: check_detached(held))
 
     attempt(result, "runs", measure)
