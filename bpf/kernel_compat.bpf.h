@@ -76,6 +76,22 @@ struct throttle_mark {
 	__u64 is_throttled;
 };
 
+/* What throttled_clock_pelt_time was called while it counted another clock, up to 5.19. */
+struct cfs_rq___with_task_clock {
+	u64 throttled_clock_task_time;
+} __attribute__((preserve_access_index));
+
+static __always_inline __u64 throttled_clock_of(struct cfs_rq *queue)
+{
+	struct cfs_rq___with_task_clock *older = (void *)queue;
+
+	if (bpf_core_field_exists(queue->throttled_clock_pelt_time))
+		return queue->throttled_clock_pelt_time;
+	if (bpf_core_field_exists(older->throttled_clock_task_time))
+		return BPF_CORE_READ(older, throttled_clock_task_time);
+	return 0;
+}
+
 static __always_inline void mark_throttle(struct throttle_mark *mark, struct task_struct *task)
 {
 	struct cfs_rq *queue = NULL;
@@ -89,11 +105,11 @@ static __always_inline void mark_throttle(struct throttle_mark *mark, struct tas
 	}
 	/* Neither exists without CONFIG_CFS_BANDWIDTH. */
 	if (!bpf_core_field_exists(task->se.cfs_rq) ||
-	    !bpf_core_field_exists(queue->throttled_clock_pelt_time))
+	    !bpf_core_field_exists(queue->throttle_count))
 		return;
 	queue = task->se.cfs_rq;
 	mark->queue = (__u64)queue;
-	mark->clock_ns = queue->throttled_clock_pelt_time;
+	mark->clock_ns = throttled_clock_of(queue);
 	mark->is_throttled = queue->throttle_count > 0;
 }
 

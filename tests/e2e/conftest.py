@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from harness import resources, running
+from harness import cgroups, resources, running
 from harness.agent import Agent
 from harness.paths import PYTHON, binary
 from harness.pauses import witnessed
@@ -65,7 +65,7 @@ def scratch():
 @pytest.fixture(scope="session")
 def slow_disks(privileged, scratch):
     """{loop: the group of its victim}: each has the disk's whole speed."""
-    with resources.throttled_disk(scratch) as one, resources.throttled_disk(scratch) as another:
+    with cgroups.throttled_disk(scratch) as one, cgroups.throttled_disk(scratch) as another:
         yield dict(zip(running.LOOPS, (one, another)))
 
 

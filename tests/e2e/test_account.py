@@ -13,8 +13,9 @@ import pytest
 
 from harness import waiting
 from harness.agent import Agent
+from harness.cgroups import cpu_quota
 from harness.paths import PYTHON, VICTIMS
-from harness.resources import cpu_quota, hog
+from harness.resources import hog
 from harness.victims import Talker
 
 EXACT = 0.001         # the two conservation laws

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from harness import bpf_objects, matching, resources, waiting
+from harness import bpf_objects, cgroups, matching, resources, waiting
 from harness.agent import Agent
 from harness.metrics import Change
 from harness.paths import PYTHON, VICTIMS
@@ -280,7 +280,7 @@ def test_crash_in_mid_stall(agent, loop_kind, name, function, signal_name):
 
 def test_killed_for_its_memory_in_mid_stall(agent, loop_kind):
     before = agent.scrape()
-    with resources.little_memory(128) as (group, oom_kills), \
+    with cgroups.little_memory(128) as (group, oom_kills), \
             life("hungry", loop_kind, group) as victim:
         victim.hear("hanging")
         victim.process.wait(20)

@@ -7,9 +7,10 @@ import time
 import pytest
 
 from harness import waiting
+from harness.cgroups import cpu_quota
 from harness.metrics import Change
 from harness.paths import PYTHON, VICTIMS
-from harness.resources import cpu_quota, hog
+from harness.resources import hog
 from harness.schedstat import ran_and_waited_ns
 from harness.victims import Talker
 

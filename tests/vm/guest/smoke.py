@@ -3,7 +3,7 @@
 
 usage: smoke.py full|quick HOOK,HOOK,... RESULTS
 
-quick: all victims by the first of the ladder, those that wait and a loop in poll by the others; no crowd and no doctor.
+quick: all victims by the first of the ladder, those that wait and one check by the others; no crowd and no doctor.
 A hook "older_types" is the ladder's first on a kernel whose types lack what older ones do not have.
 
 Writes a JSON line a hook, {"hook", "failed": {check: what was seen}, ...}, and {"end": true} last: a
@@ -12,6 +12,7 @@ kernel that panics leaves no end. No pytest: its import takes seconds under emul
 
 import contextlib
 import dataclasses
+import functools
 import json
 import pathlib
 import subprocess
@@ -25,11 +26,13 @@ sys.path.insert(0, str(HERE.parents[1] / "e2e"))
 import older_types  # noqa: E402
 from harness import bpf_objects, matching, portable, waiting  # noqa: E402
 from harness.agent import Agent  # noqa: E402
+from harness.cgroups import cpu_quota  # noqa: E402
 from harness.paths import VICTIMS, binary  # noqa: E402
 from harness.victims import Talker, Victim  # noqa: E402
 
 OLDER_TYPES = "older_types"
 HOLDS = 4  # of each function: an emulated machine is slow
+QUOTA, QUOTA_SECONDS = 0.2, 5
 EXACT = 0.001  # of the conservation laws
 OF_EVERY_HOOK = {"on_sched_switch", "on_tick", "on_process_exec", "on_process_exit", "seed_threads"}
 BYSTANDER_CALLS = 20_000
@@ -116,6 +119,31 @@ def check_selector(agent, kind):
     assert not wrong, wrong[:2]
 
 
+def check_quota(agent):
+    """Against the cgroup's own book, as test_machine does; the loop is found before the quota is on it."""
+    command = [sys.executable, str(VICTIMS / "squeezed.py"), "asyncio"]
+    with cpu_quota(QUOTA) as (group, throttled_seconds), Talker(command) as victim:
+        victim.hear("ready", 120)
+        agent.wait_for_loop(victim.pid, 60)
+        time.sleep(1.2)
+        pathlib.Path(group, "cgroup.procs").write_text(str(victim.pid), encoding="ascii")
+        victim.tell("go")
+        victim.hear("started", 60)
+        before, booked = agent.service(victim.pid)["busy_seconds"], throttled_seconds()
+        time.sleep(QUOTA_SECONDS)
+        busy, booked = agent.service(victim.pid)["busy_seconds"], throttled_seconds() - booked
+    throttled = busy.get("throttled", 0) - before.get("throttled", 0)
+    assert booked > 0.3 * QUOTA_SECONDS, f"the quota was not used up: {booked}"
+    assert 0.85 * booked - 0.3 <= throttled <= 1.1 * booked + 0.3, (booked, throttled)
+
+
+CHECKS = {
+    "poll loop": functools.partial(check_selector, kind="poll"),
+    "select loop": functools.partial(check_selector, kind="select"),
+    "quota": check_quota,
+}
+
+
 def boundary_runs(agent):
     """How often the kernel has run the programs of turn boundaries, by its own count."""
     held = bpf_objects.held("prog", agent.process.pid)
@@ -178,7 +206,7 @@ def switch_has_state(agent):
     return next(value for one in variables for name, value in one.items() if name == "sched_switch_has_state")
 
 
-def smoke(hook, cases, selectors, with_crowd):
+def smoke(hook, cases, checks, with_crowd):
     result = {"hook": hook, "passed": [], "failed": {}}
 
     def measure():
@@ -187,8 +215,8 @@ def smoke(hook, cases, selectors, with_crowd):
             result["start_seconds"] = time.monotonic() - started
             held = bpf_objects.held("prog", agent.process.pid)
             check_cases(agent, result, cases)
-            for kind in selectors:
-                attempt(result, f"{kind} loop", lambda: check_selector(agent, kind))
+            for check in checks:
+                attempt(result, check, lambda: CHECKS[check](agent))
             if with_crowd:
                 with crowd():
                     check_cases(agent, result, [portable.WAITS], "in a crowd, ")
@@ -199,6 +227,14 @@ def smoke(hook, cases, selectors, with_crowd):
 
     attempt(result, "runs", measure)
     return result
+
+
+def extent(hook, is_full):
+    """(cases, checks, whether they are tried in a crowd, too)"""
+    quota = ["quota"] if hook in ("auto", OLDER_TYPES) else []  # which the scheduler keeps, and no hook
+    if is_full or hook == "auto":
+        return portable.CASES, ["poll loop", "select loop", *quota], is_full
+    return [portable.WAITS], quota or ["poll loop"], False
 
 
 def examine():
@@ -231,10 +267,7 @@ def main():
             tell({"refused": refusal()})
         else:
             for hook in hooks:
-                if is_full or hook == "auto":
-                    tell(smoke(hook, portable.CASES, ["poll", "select"], is_full))
-                else:
-                    tell(smoke(hook, [portable.WAITS], ["poll"], False))
+                tell(smoke(hook, *extent(hook, is_full)))
         tell({"end": True})
 
 
