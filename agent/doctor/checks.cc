@@ -40,7 +40,7 @@ Check check_kernel(const Machine& machine) {
 
 Check check_btf(const Machine& machine) {
   if (machine.has_btf) return {"btf", Verdict::ok, machine.btf_path, {}};
-  return {"btf", Verdict::prevents, machine.btf_path + " cannot be read",
+  return {"btf", Verdict::prevents, machine.btf_path + " cannot be read, or has none",
           "use a kernel built with CONFIG_DEBUG_INFO_BTF, or give a BTF file that matches it with "
           "--btf"};
 }

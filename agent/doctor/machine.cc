@@ -67,7 +67,7 @@ Machine read_machine(const std::string& root, const std::string& btf_path) {
     machine.architecture = names.machine;
   }
   machine.btf_path = btf_path.empty() ? root + probes::kKernelBtf : btf_path;
-  machine.has_btf = ::access(machine.btf_path.c_str(), R_OK) == 0;
+  machine.has_btf = probes::holds_types(machine.btf_path);
   machine.lockdown = chosen(line_of(root + "/sys/kernel/security/lockdown"));
   machine.needed_capabilities = probes::needed_capabilities();
   machine.missing_capabilities = probes::missing_capabilities();

@@ -12,7 +12,7 @@ struct Machine {
   std::string kernel;        ///< uname -r
   std::string architecture;  ///< uname -m
   std::string btf_path;
-  bool has_btf = false;                 ///< that file can be read
+  bool has_btf = false;                 ///< it can be read from that file
   std::optional<std::string> lockdown;  ///< "none", "integrity" or "confidentiality"
   std::string needed_capabilities;      ///< names, with commas
   std::string missing_capabilities;     ///< of those; empty: it has them all

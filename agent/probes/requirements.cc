@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "probes/requirements.h"
 
+#include <bpf/btf.h>
 #include <cap-ng.h>
-#include <unistd.h>
 
 #include <string>
 
+#include "probes/attaching.h"
 #include "probes/perf_events.h"
 
 namespace loopstall::probes {
@@ -54,16 +55,23 @@ std::string missing_capabilities() {
   return missing;
 }
 
+bool holds_types(const std::string& btf_path) {
+  hear_libbpf();
+  btf* types = btf__parse(btf_path.c_str(), nullptr);
+  btf__free(types);  // takes a null pointer
+  return types != nullptr;
+}
+
 base::Result<void> check_requirements(const std::string& btf_path) {
   if (const std::string missing = missing_capabilities(); !missing.empty()) {
     return base::fail(base::ErrorKind::environment,
                       "the agent lacks {}; run it as root, or grant these capabilities", missing);
   }
   const std::string btf = btf_path.empty() ? kKernelBtf : btf_path;
-  if (access(btf.c_str(), R_OK) != 0) {
+  if (!holds_types(btf)) {
     return base::fail(
         base::ErrorKind::environment,
-        "cannot read the kernel's type information {}; use a kernel built with "
+        "no type information (BTF) can be read from {}; use a kernel built with "
         "CONFIG_DEBUG_INFO_BTF, or give the path of a BTF file that matches it with --btf",
         btf);
   }

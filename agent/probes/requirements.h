@@ -19,6 +19,9 @@ std::string missing_capabilities();
 /// refuse CAP_PERFMON, and ask for CAP_SYS_ADMIN, where perf_event_paranoid is 3 or more.
 bool may_sample();
 
+/// Whether types in BTF can be read from that file: as the kernel shows them, or in an ELF file.
+bool holds_types(const std::string& btf_path);
+
 /// Checks what loading needs before the kernel can refuse it in worse words: capabilities and BTF.
 base::Result<void> check_requirements(const std::string& btf_path);
 

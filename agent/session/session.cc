@@ -87,11 +87,14 @@ std::optional<uint64_t> settle_sample_rate(config::Config& config) {
   if (config.sample_rate_hz != config::kAutomaticRate) return std::nullopt;
   const std::optional<uint64_t> price_ns = probes::measure_tick_price_ns();
   config.sample_rate_hz = probes::affordable_rate_hz(price_ns);
-  if (config.sample_rate_hz < config::kUsualRateHz) {
-    base::log_warning("a tick of the sampling clock takes {} us here: it ticks {} times a second",
-                      *price_ns / 1000, config.sample_rate_hz);
-  }
   return price_ns;
+}
+
+/// Once it measures: what cannot be measured at all is told in one sentence.
+void tell_of_slow_clock(uint32_t sample_rate_hz, std::optional<uint64_t> tick_price_ns) {
+  if (!tick_price_ns || sample_rate_hz >= config::kUsualRateHz) return;
+  base::log_warning("a tick of the sampling clock takes {} us here: it ticks {} times a second",
+                    *tick_price_ns / 1000, sample_rate_hz);
 }
 
 /// A stall, where that is not too long to be made once a minute.
@@ -139,6 +142,7 @@ base::Result<std::unique_ptr<Session>> Session::start(const config::Config& conf
   auto probes = probes::Probes::attach(probe_options(parts->config));
   if (!probes) return tl::unexpected(probes.error());
   parts->probes = std::move(*probes);
+  tell_of_slow_clock(parts->config.sample_rate_hz, parts->tick_price_ns);
   // Before the first thread, for threads inherit what is left.
   if (config.drop_capabilities) {
     const auto kept = parts->probes->drop_capabilities();

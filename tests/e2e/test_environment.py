@@ -53,9 +53,11 @@ def test_without_root(privileged, tmp_path):
     assert_one_sentence(said, ENVIRONMENT, "root|capabilit|privilege")
 
 
-def test_missing_btf(privileged):
-    said = run("agent", *listeners(), "--btf", "/nonexistent/vmlinux")
-    assert_one_sentence(said, ENVIRONMENT, "/nonexistent/vmlinux", "BTF")
+@pytest.mark.parametrize("path", ["/nonexistent/vmlinux", "/etc/passwd", "/bin/true", "/"])
+def test_missing_btf(privileged, path):
+    """Not there, a text, an ELF file without any, a folder."""
+    said = run("agent", *listeners(), "--btf", path)
+    assert_one_sentence(said, ENVIRONMENT, f"from {path}; use", "BTF")
 
 
 @pytest.mark.parametrize("flag", ["--listen", "--admin-listen"])

@@ -11,6 +11,12 @@ namespace loopstall::doctor {
 namespace {
 
 namespace fs = std::filesystem;
+using namespace std::string_literals;
+
+/// BTF with nothing in it: magic, version, flags, the header's length, offsets and lengths of types
+/// and strings; then the one string that there always is.
+const std::string kNoTypes =
+    "\x9f\xeb\x01\x00\x18\x00\x00\x00"s + std::string(12, '\0') + "\x01\x00\x00\x00"s + "\0"s;
 
 /// A root with the files that are asked for.
 class MachineOf : public testing::Test {
@@ -35,7 +41,7 @@ class MachineOf : public testing::Test {
 };
 
 TEST_F(MachineOf, AllThatItHas) {
-  put("/sys/kernel/btf/vmlinux", "");
+  put("/sys/kernel/btf/vmlinux", kNoTypes);
   put("/sys/kernel/security/lockdown", "none [integrity] confidentiality\n");
   put("/proc/sys/kernel/perf_event_paranoid", "-1\n");
   put("/sys/kernel/tracing/events/syscalls/enable", "");
@@ -78,8 +84,10 @@ TEST_F(MachineOf, NamespacesOfItsOwnAndOddFiles) {
 }
 
 TEST_F(MachineOf, ABtfFileThatIsGiven) {
-  put("/own.btf", "");
+  put("/own.btf", kNoTypes);
+  put("/text.btf", "no types\n");
   EXPECT_TRUE(read_machine(root_, root_ + "/own.btf").has_btf);
+  EXPECT_FALSE(read_machine(root_, root_ + "/text.btf").has_btf);
   EXPECT_FALSE(read_machine(root_, root_ + "/other.btf").has_btf);
 }
 
