@@ -4,6 +4,7 @@
 #include <cap-ng.h>
 #include <sys/prctl.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <initializer_list>
@@ -31,8 +32,11 @@ Capabilities held_or_admin(unsigned capability) {
   return found.empty() ? held({CAP_SYS_ADMIN}) : found;
 }
 
+/// Each is in it once.
 void add(Capabilities& to, const Capabilities& more) {
-  to.insert(to.end(), more.begin(), more.end());
+  for (const unsigned capability : more) {
+    if (std::find(to.begin(), to.end(), capability) == to.end()) to.push_back(capability);
+  }
 }
 
 /// Whether it does without those: they are given up for a moment, and only what is in force, so
