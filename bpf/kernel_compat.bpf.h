@@ -76,7 +76,10 @@ struct throttle_mark {
 	__u64 is_throttled;
 };
 
-/* What throttled_clock_pelt_time was called while it counted another clock, up to 5.19. */
+/*
+ * What throttled_clock_pelt_time was called while it counted another clock, up to 5.19. Later kernels of
+ * a stable line may have the newer one: 5.10.262 has.
+ */
 struct cfs_rq___with_task_clock {
 	u64 throttled_clock_task_time;
 } __attribute__((preserve_access_index));
