@@ -13,6 +13,7 @@
 #include "probes/attaching.h"
 #include "probes/hook_try.h"
 #include "probes/perf_events.h"
+#include "probes/requirements.h"
 #include "probes/syscalls.h"
 
 namespace loopstall::probes {
@@ -50,9 +51,13 @@ bool has_task_registers(const btf* types) {
 }
 
 Result<KernelTypes> read_types(const std::string& btf_path) {
-  btf* types = btf_path.empty() ? btf__load_vmlinux_btf() : btf__parse(btf_path.c_str(), nullptr);
+  const std::string path = btf_path.empty() ? kKernelBtf : btf_path;
+  btf* types = btf__parse(path.c_str(), nullptr);
   if (types == nullptr) {
-    return fail(ErrorKind::environment, "cannot read the kernel's types: {}", libbpf_reason(errno));
+    return fail(ErrorKind::environment,
+                "no type information (BTF) can be read from {}; use a kernel built with "
+                "CONFIG_DEBUG_INFO_BTF, or give the path of a BTF file that matches it with --btf",
+                path);
   }
   const KernelTypes seen{switch_has_state(types), has_task_registers(types)};
   btf__free(types);

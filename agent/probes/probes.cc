@@ -101,9 +101,7 @@ Probes::Probes(std::unique_ptr<Loaded> loaded, Slots slots)
 Probes::~Probes() = default;
 
 base::Result<std::unique_ptr<Probes>> Probes::attach(const ProbeOptions& options) {
-  if (auto ready = check_requirements(options.btf_path); !ready) {
-    return tl::unexpected(ready.error());
-  }
+  if (auto may_load = check_capabilities(); !may_load) return tl::unexpected(may_load.error());
   auto programs = attach_programs(options);
   if (!programs) return tl::unexpected(programs.error());
   // Some 8 MB of the kernel's types were read for that, in pieces that the heap would keep.

@@ -62,18 +62,10 @@ bool holds_types(const std::string& btf_path) {
   return types != nullptr;
 }
 
-base::Result<void> check_requirements(const std::string& btf_path) {
+base::Result<void> check_capabilities() {
   if (const std::string missing = missing_capabilities(); !missing.empty()) {
     return base::fail(base::ErrorKind::environment,
                       "the agent lacks {}; run it as root, or grant these capabilities", missing);
-  }
-  const std::string btf = btf_path.empty() ? kKernelBtf : btf_path;
-  if (!holds_types(btf)) {
-    return base::fail(
-        base::ErrorKind::environment,
-        "no type information (BTF) can be read from {}; use a kernel built with "
-        "CONFIG_DEBUG_INFO_BTF, or give the path of a BTF file that matches it with --btf",
-        btf);
   }
   return {};
 }

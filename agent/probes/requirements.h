@@ -22,7 +22,7 @@ bool may_sample();
 /// Whether types in BTF can be read from that file: as the kernel shows them, or in an ELF file.
 bool holds_types(const std::string& btf_path);
 
-/// Checks what loading needs before the kernel can refuse it in worse words: capabilities and BTF.
-base::Result<void> check_requirements(const std::string& btf_path);
+/// Fails where one of those is missing, before the kernel can refuse in worse words.
+base::Result<void> check_capabilities();
 
 }  // namespace loopstall::probes
