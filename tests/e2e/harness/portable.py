@@ -111,6 +111,13 @@ def check_sums(seen):
         for record in seen.records)
 
 
+def check_quota(throttled, booked, watched):
+    """What a loop that computes without end was told to be throttled, against its cgroup's own book, in so many seconds; a
+    look is up to half a second off at both ends."""
+    assert booked > 0.3 * watched, f"the quota was not used up: {booked}"
+    assert 0.85 * booked - 0.3 <= throttled <= 1.1 * booked + 0.3, (booked, throttled)
+
+
 def check_silence(case, mended):
     held = [hold for record in mended.records for hold in record["holds"]
             if hold["function"] in case.causes and hold["seconds"] >= HOLD_NS / 1e9]
